@@ -1,0 +1,426 @@
+"""Objects and the pixels they share: all that metrics of instances, panoptic segments and partitions need to know.
+
+Conventions. An object is a set of pixels with an id of its own; the value of an id means nothing.
+- Void ground truth is left out: `pred_size` counts an object's pixels outside it, `pred_void` those on it.
+  Predictions with a void id or class are no objects; their pixels are background.
+- A crowd is a region of the ground truth with objects that nobody told apart. It is kept as an object with
+  its mark: no metric asks for it to be found, and predictions on it are not held against a model.
+- Objects without classes are all of class 1, and the statistic is *binary*: it has one value, not one per class.
+- Within an image, objects are stored in an order made of what they are (sizes, shared pixels), never of their
+  ids. So no formula can depend on the labels: objects that come out of order are alike in everything counted.
+
+Merging: rows are concatenated, image by image, so objects are matched only within their image. Sums over
+objects are integers or exactly rounded, so neither the order of images nor how they were sharded moves a bit.
+
+An `Overlap` answers sums for all of its images together (pooled), for each (`by_image`), or for resamples of
+them (`resampled`); formulas are written once, over sums with leading axes "...".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import LabelError, MergeError, UsageError
+from ..kernels import joint_counts
+from ..labels import LabelSet
+from ..masks import LabelMap, label_map, pair
+from ._codec import from_bytes, to_bytes
+from ._order import in_order
+from ._sums import counts, exact_sums, sums_in_turn
+from .components import components
+from .objects import Facts, Side, crowds, declared, declared_areas, scores_of, sides
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+THING, STUFF, UNSAID = 1, 0, -1
+
+GT = ("gt_id", "gt_image", "gt_class", "gt_size", "gt_area", "gt_crowd")
+PRED = ("pred_id", "pred_image", "pred_class", "pred_size", "pred_void", "pred_score")
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """Objects of both sides and the pixels that each two share, of one image or of many.
+
+    gt_id, pred_id        (G,), (P,) the ids in the files
+    gt_image, pred_image  (G,), (P,) the image that the object is in, ascending
+    gt_class, pred_class  (G,), (P,) class ids; 1 for objects without classes
+    gt_size, pred_size    (G,), (P,) pixels, outside void
+    gt_area               (G,) the size that the file declares, read by convention `panoptic` alone; else `gt_size`
+    gt_crowd              (G,) 0, or for a crowd its place (1, 2, ...) among the crowds of its image
+    pred_void             (P,) pixels on void
+    pred_score            (P,) confidence, NaN where none was given
+    pair_gt, pair_pred    (N,) indices of two objects that share pixels, ascending
+    pair_pixels           (N,) how many pixels they share
+    pixels                (I,) pixels of each image, outside void
+    classes               (K,) ids, ascending
+    averaged              (K,) whether the class takes part in means over classes
+    thing                 (K,) 1 for things, 0 for stuff, -1 where nobody said
+    binary                objects have no classes
+    disjoint              no pixel belongs to two objects of one side
+    weights               None: sums are over all images; a matrix (B, I): over resamples; "images": for each image
+    """
+
+    name: ClassVar[str] = "overlap"
+
+    gt_id: Ints
+    gt_image: Ints
+    gt_class: Ints
+    gt_size: Ints
+    gt_area: Ints
+    gt_crowd: Ints
+    pred_id: Ints
+    pred_image: Ints
+    pred_class: Ints
+    pred_size: Ints
+    pred_void: Ints
+    pred_score: Floats
+    pair_gt: Ints
+    pair_pred: Ints
+    pair_pixels: Ints
+    pixels: Ints
+    classes: Ints
+    averaged: NDArray[np.bool_]
+    thing: Ints
+    binary: bool = False
+    disjoint: bool = True
+    weights: Floats | str | None = None
+
+    # What objects share
+
+    @cached_property
+    def union(self) -> Ints:
+        """(N,) pixels that belong to either object of a pair."""
+        return self.gt_size[self.pair_gt] + self.pred_size[self.pair_pred] - self.pair_pixels
+
+    @cached_property
+    def comparable(self) -> NDArray[np.bool_]:
+        """(N,) pairs of one class whose ground truth is not a crowd: those that can match."""
+        return (self.gt_class[self.pair_gt] == self.pred_class[self.pair_pred]) & (self.gt_crowd[self.pair_gt] == 0)
+
+    @cached_property
+    def on_crowd(self) -> Ints:
+        """(P,) pixels of a prediction that lie on crowds of its class."""
+        crowd, pred = self.gt_crowd[self.pair_gt], self.pair_pred
+        on = (crowd > 0) & (self.gt_class[self.pair_gt] == self.pred_class[pred])
+        return counts(pred[on], self.pair_pixels[on], self.pred_id.size)
+
+    @cached_property
+    def excused(self) -> NDArray[np.bool_]:
+        """(P,) predictions that lie by more than half on void or on crowds of their class: never false positives."""
+        return 2 * (self.pred_void + self.on_crowd) > self.pred_size + self.pred_void
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """Where conclusions that several metrics share are kept, such as a matching."""
+        return {}
+
+    @cached_property
+    def without_crowds(self) -> Overlap:
+        """The same with crowds made void, and without predictions that have no pixel left."""
+        crowd = self.gt_crowd > 0
+        if not crowd.any() and self.pred_size.all():
+            return self
+        on = crowd[self.pair_gt]
+        lost = counts(self.pair_pred[on], self.pair_pixels[on], self.pred_id.size)
+        held = counts(self.gt_image[crowd], self.gt_size[crowd], self.images)
+        made = replace(
+            self, pred_size=self.pred_size - lost, pred_void=self.pred_void + lost, pixels=self.pixels - held
+        )
+        return made.restricted(~crowd, made.pred_size > 0)
+
+    def restricted(self, gt: NDArray[np.bool_], pred: NDArray[np.bool_]) -> Overlap:
+        """The same with only these objects."""
+        kept = gt[self.pair_gt] & pred[self.pair_pred]
+        return replace(
+            self,
+            **{f: getattr(self, f)[gt] for f in GT},
+            **{f: getattr(self, f)[pred] for f in PRED},
+            pair_gt=(np.cumsum(gt) - 1)[self.pair_gt[kept]],
+            pair_pred=(np.cumsum(pred) - 1)[self.pair_pred[kept]],
+            pair_pixels=self.pair_pixels[kept],
+        )
+
+    # Adding up
+
+    @property
+    def images(self) -> int:
+        return self.pixels.size
+
+    def by_image(self) -> Overlap:
+        """The same, answering sums for each image."""
+        return replace(self, weights="images")
+
+    def resampled(self, weights: Floats) -> Overlap:
+        """The same, answering sums over resamples b that hold image i `weights[b, i]` times."""
+        return replace(self, weights=weights)
+
+    def total(
+        self, values: NDArray[Any], image: Ints, class_: Ints | None = None, in_turn: bool = False
+    ) -> NDArray[Any]:
+        """Sums of the values of objects or pairs: (..., K) with their classes, (...) without.
+
+        Integers add exactly; floats are added without error and rounded once, or with `in_turn` one after the
+        other, as a reference does whose sums depend on the order of its files.
+        """
+        k = 1 if class_ is None else self.classes.size
+        column = np.zeros(image.size, np.int64) if class_ is None or k == 1 else np.searchsorted(self.classes, class_)
+        add = counts if values.dtype.kind != "f" else sums_in_turn if in_turn else exact_sums
+        if self.weights is None:
+            sums = add(column, values, k)
+        else:
+            sums = self.over_images(add(image * k + column, values, self.images * k).reshape(self.images, k))
+        return sums if class_ is not None else sums[..., 0]
+
+    def over_images(self, values: NDArray[Any]) -> NDArray[Any]:
+        """What was summed for each image, (I, K), as the sums (..., K) that this statistic answers."""
+        if self.weights is None:
+            return values.sum(axis=0)
+        return values if isinstance(self.weights, str) else self.weights @ values.astype(np.float64)
+
+    def total_gt(self, values: NDArray[Any], among: NDArray[Any] | None = None) -> NDArray[Any]:
+        """(..., K) sums over objects of the ground truth (those of `among`: a mask or indices)."""
+        return self._total(values, "gt", among)
+
+    def total_pred(self, values: NDArray[Any], among: NDArray[Any] | None = None) -> NDArray[Any]:
+        """(..., K) sums over predicted objects (those of `among`: a mask or indices)."""
+        return self._total(values, "pred", among)
+
+    def _total(self, values: NDArray[Any], side: str, among: NDArray[Any] | None) -> NDArray[Any]:
+        image, class_ = getattr(self, f"{side}_image"), getattr(self, f"{side}_class")
+        if among is None:
+            return self.total(values, image, class_)
+        return self.total(values[among], image[among], class_[among])
+
+    def __add__(self, other: Overlap) -> Overlap:
+        return concatenate([self, other])
+
+    # Classes
+
+    def under(self, labels: LabelSet | None) -> Overlap:
+        """The same with the classes of `labels`, where the objects have classes."""
+        if labels is None or self.binary:
+            return self
+        return replace(self, **_facts(labels))
+
+    # Bytes
+
+    def to_bytes(self) -> bytes:
+        """Objects and pairs, packed; `from_bytes(...).under(labels)` gives the statistic back."""
+        out = {f: getattr(self, f) for f in (*GT, *PRED, "pair_gt", "pair_pred", "pair_pixels", "pixels")}
+        out["pred_score"] = np.ascontiguousarray(self.pred_score).view(np.int64)
+        out["flags"] = np.array([self.binary, self.disjoint], np.int64)
+        for field, usual in self._usual(out).items():
+            if np.array_equal(out[field], usual):
+                del out[field]
+        return to_bytes(out)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Overlap:
+        """The statistic that was packed, with the classes that occur in it."""
+        x = from_bytes(data)
+        binary, disjoint = x.pop("flags").astype(bool).tolist()
+        for field, usual in cls._usual(x).items():
+            x.setdefault(field, usual)
+        classes = np.array([1]) if binary else np.unique(np.concatenate([x["gt_class"], x["pred_class"]]))
+        score = x.pop("pred_score").view(np.float64)
+        return cls(**x, pred_score=score, **_unsaid(classes), binary=binary, disjoint=disjoint)  # type: ignore[arg-type]
+
+    @staticmethod
+    def _usual(x: dict[str, Ints]) -> dict[str, Ints]:
+        """What fields mostly hold; they are not written then."""
+        g, p = x["gt_id"].size, x["pred_id"].size
+        none = np.full(p, np.nan).view(np.int64)
+        zero, one = np.zeros(max(g, p), np.int64), np.ones(max(g, p), np.int64)
+        return {
+            "gt_image": zero[:g], "gt_class": one[:g], "gt_area": x["gt_size"], "gt_crowd": zero[:g],
+            "pred_image": zero[:p], "pred_class": one[:p], "pred_void": zero[:p], "pred_score": none,
+        }  # fmt: skip
+
+
+def concatenate(parts: Sequence[Overlap]) -> Overlap:
+    """The statistics of many images as one, in this order. Raises MergeError where conventions differ."""
+    if not parts:
+        raise MergeError("there is nothing to add up")
+    if len({x.binary for x in parts}) > 1:
+        raise MergeError("objects with classes do not add to objects without; give classes for all or for none")
+    if any(x.weights is not None for x in parts):
+        raise MergeError("only pooled statistics add up; concatenate first, then take them by image")
+    joined = {f.name: [getattr(x, f.name) for x in parts] for f in fields(Overlap)[:16]}
+    for names, sizes in (
+        (("gt_image", "pred_image"), [x.images for x in parts]),
+        (("pair_gt",), [x.gt_id.size for x in parts]),
+        (("pair_pred",), [x.pred_id.size for x in parts]),
+    ):
+        before = np.cumsum([0, *sizes[:-1]])
+        for f in names:
+            joined[f] = [x + b for x, b in zip(joined[f], before.tolist(), strict=True)]
+    return Overlap(
+        **{f: np.concatenate(x) for f, x in joined.items()},
+        **_joined_facts(parts), binary=parts[0].binary, disjoint=all(x.disjoint for x in parts),
+    )  # fmt: skip
+
+
+def _joined_facts(parts: Sequence[Overlap]) -> dict[str, Any]:
+    first = parts[0]
+    if all(np.array_equal(x.classes, first.classes) for x in parts):
+        classes = first.classes
+    else:
+        classes = np.unique(np.concatenate([x.classes for x in parts]))
+    averaged, thing = np.full(classes.size, -1), np.full(classes.size, UNSAID)
+    for x in parts:
+        at = np.searchsorted(classes, x.classes)
+        said = averaged[at]
+        if (differs := (said >= 0) & (said != x.averaged)).any():
+            raise MergeError(f"class {x.classes[differs][0]} is in the means of one side and not of the other")
+        known = thing[at]
+        if (differs := (known != UNSAID) & (x.thing != UNSAID) & (known != x.thing)).any():
+            raise MergeError(f"class {x.classes[differs][0]} is a thing on one side and stuff on the other")
+        averaged[at] = x.averaged
+        thing[at] = np.where(x.thing == UNSAID, known, x.thing)
+    return {"classes": classes, "averaged": averaged == 1, "thing": thing}
+
+
+def _facts(labels: LabelSet) -> dict[str, Any]:
+    """What a set of labels says of the classes."""
+    found = [labels.by_id[c] for c in labels.classes]
+    return {
+        "classes": np.array(labels.classes, np.int64),
+        "averaged": np.array([x.average for x in found], bool),
+        "thing": np.array([UNSAID if x.thing is None else int(x.thing) for x in found], np.int64),
+    }
+
+
+def _unsaid(classes: Iterable[int] | Ints) -> dict[str, Any]:
+    ids = np.array(sorted(classes), np.int64)
+    return {"classes": ids, "averaged": np.ones(ids.size, bool), "thing": np.full(ids.size, UNSAID)}
+
+
+def of_objects(
+    gt: dict[str, NDArray[Any]],
+    pred: dict[str, NDArray[Any]],
+    pairs: tuple[Ints, Ints, Ints],
+    pixels: int,
+    labels: LabelSet | None = None,
+    binary: bool = True,
+    disjoint: bool = True,
+) -> Overlap:
+    """One image's statistic of its objects, given by their fields without the prefix, put in their order."""
+    gt = {"class": np.ones(gt["id"].size, np.int64), "crowd": np.zeros(gt["id"].size, np.int64), **gt}
+    pred = {"class": np.ones(pred["id"].size, np.int64), "score": np.full(pred["id"].size, np.nan), **pred}
+    gt, pred = {"area": gt["size"], **gt}, {"void": np.zeros(pred["id"].size, np.int64), **pred}
+    g_order, p_order, pairs = in_order(gt, pred, pairs)
+    facts = _facts(labels) if labels else _unsaid([1] if binary else {*gt["class"].tolist(), *pred["class"].tolist()})
+    return Overlap(
+        **{f"gt_{k}": v[g_order] for k, v in gt.items()},
+        **{f"pred_{k}": v[p_order] for k, v in pred.items()},
+        gt_image=np.zeros(g_order.size, np.int64), pred_image=np.zeros(p_order.size, np.int64),
+        pair_gt=pairs[0], pair_pred=pairs[1], pair_pixels=pairs[2], pixels=np.array([pixels], np.int64),
+        **facts, binary=binary, disjoint=disjoint,
+    )  # fmt: skip
+
+
+# Measuring
+
+
+def overlap(
+    gt: Any,
+    pred: Any,
+    *,
+    classes: Iterable[int] | LabelSet | None = None,
+    gt_classes: Any = None,
+    pred_classes: Any = None,
+    divisor: int | None = None,
+    connectivity: int | None = None,
+    ignore: int | Iterable[int] | None = None,
+    background: int | None = 0,
+    crowd: Sequence[int] = (),
+    areas: Mapping[int, int] | None = None,
+    scores: Mapping[int, float] | None = None,
+    mask: Any = None,
+) -> Overlap:
+    """Find the objects of a pair of maps of ids and count what they share.
+
+    gt, pred      arrays of one shape, or `LabelMap`s; ids may be sparse and as large as 64 bits hold
+    classes       the classes that may occur; any other is an error
+    gt_classes    the class of each ground-truth object: an array of classes of the same shape, or id -> class
+    pred_classes  the same for the prediction; both or none
+    divisor       or class = id // divisor (see `objects`)
+    connectivity  the maps are semantic, and objects their connected components (4 or 8; in 3D 6, 18 or 26)
+    ignore        void: classes; ids where objects have no classes, or where the table of classes does not name them
+    background    the id that is no object; None where every id is one
+    crowd         ids of the ground truth that are crowds, in the order of the file
+    areas         sizes of ground-truth objects as a file declares them, where `gt_area` is to hold those
+    scores        confidence of predicted objects
+    mask          where given, only pixels where it is true are counted
+
+    Raises LabelError for arrays that are not ids, differ in shape or hold negative ids, and for objects with
+    two classes or none.
+
+    >>> o = overlap([[7, 7, 0], [0, 9, 9]], [[1, 1, 1], [0, 0, 2]])
+    >>> o.gt_size.tolist(), sorted(o.pred_size.tolist()), o.pair_pixels.sum()
+    ([2, 2], [1, 3], np.int64(3))
+    """
+    g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
+    pair(g, p)
+    a, b = _sides(g, p, gt_classes, pred_classes, divisor, connectivity, background)
+    labels = None if a.classless else declared(classes, g.labels)
+    nothing = {0} if connectivity else set[int]() if background is None else {background}
+    facts = Facts(labels, {*g.ignore, *(labels.ignored if labels else ())}, nothing, g.counted)
+    a = a.without_void(facts.void)
+    ids_a, ids_b, n = joint_counts(a.ids, b.ids, g.counted)
+    gt_ids, at_a = np.unique(ids_a, return_inverse=True)
+    pred_ids, at_b = np.unique(ids_b, return_inverse=True)
+    x, y = a.found(gt_ids, facts), b.found(pred_ids, facts)
+
+    void = x.void[at_a]
+    shared = x.objects[at_a] & y.objects[at_b]
+    gt_size = counts(at_a, n, gt_ids.size)[x.objects]
+    gt_ids, gt_class, pred_ids = gt_ids[x.objects], x.classes[x.objects], pred_ids[y.objects]
+    return of_objects(
+        {
+            "id": gt_ids,
+            "class": gt_class,
+            "size": gt_size,
+            "crowd": crowds(gt_ids, gt_class, crowd, divisor, labels),
+            **({} if areas is None else {"area": declared_areas(gt_ids, gt_size, areas)}),
+        },
+        {
+            "id": pred_ids,
+            "class": y.classes[y.objects],
+            "size": counts(at_b[~void], n[~void], y.ids.size)[y.objects],
+            "void": counts(at_b[void], n[void], y.ids.size)[y.objects],
+            **({} if scores is None else {"score": scores_of(pred_ids, scores)}),
+        },
+        (x.place[at_a[shared]], y.place[at_b[shared]], n[shared]),
+        int(n[~void].sum()),
+        labels,
+        a.classless,
+    )
+
+
+def _sides(
+    g: LabelMap, p: LabelMap, gt_classes: Any, pred_classes: Any, divisor: int | None, connectivity: int | None,
+    background: int | None,
+) -> tuple[Side, Side]:  # fmt: skip
+    if connectivity is None:
+        if g.binary or p.binary:
+            raise LabelError(
+                "a boolean mask has no objects; say connectivity=4 or 8 (in 3D 6, 18 or 26) to take its connected "
+                "components, or give the ids of the objects as integers"
+            )
+        return sides(g.array, p.array, gt_classes, pred_classes, divisor)
+    if gt_classes is not None or pred_classes is not None or divisor is not None:
+        raise UsageError("with connectivity the maps are the classes; leave gt_classes, pred_classes and divisor away")
+    none = 0 if g.binary and p.binary else -(2**63) if background is None else background
+    (a, of_a), (b, of_b) = components(g.array, connectivity, none), components(p.array, connectivity, none)
+    if g.binary and p.binary:
+        return Side("ground truth", a), Side("prediction", b)
+    return Side("ground truth", a, table=of_a), Side("prediction", b, table=of_b)
