@@ -1,0 +1,435 @@
+"""Instance metrics: how many objects were found, and how well. Formulas over `Overlap`.
+
+Conventions
+-----------
+A match is a pair of objects of one class whose IoU reaches a threshold (see `matching`). TP are matches, FN the
+objects that were not found, FP the predictions that found nothing. Crowds are never looked for, and a
+prediction that lies by more than half on void or on crowds of its class is no FP.
+
+Reaching means `>=` for `object_*` and `mean_matched_iou`, as in microscopy, and `>` for `pq`, `sq` and `rq`, as
+in panoptic segmentation: a pair at exactly 0.5 counts in the first and not in the second. A range
+`iou=0.5:0.95` is the mean over 0.5, 0.55, ... 0.95. `criterion` puts another score in the place of the IoU:
+`dice`, `ior` (share of the reference), `iop` (share of the prediction).
+
+With classes there is a value for each, and their mean over the classes that have one and that the label file
+does not take out with `average = false`; counts (`splits`, `merges`, `count_error`) are summed instead. Without
+classes there is one value. Pooled values sum counts and IoUs over all images, then divide.
+
+`convention` selects the rules of a reference implementation:
+  panoptic  panopticapi: `>`, sizes as the file declares them, of several crowds of a class the last excuses, a
+            class without a match has SQ 0; sums in the order of the ids, to the last bit
+  stardist  StarDist: `>=`, scores in single precision, most matches first, 0 where undefined
+  cellpose  cellpose: `>=`, most matches first, values in single precision
+  dsb2018   the score of the Data Science Bowl 2018 as microscopy computes it: `>=`, as by default
+  monuseg   HoVer-Net's code for MoNuSeg: `>`, 1e-6 in denominators
+  ctc       Cell Tracking Challenge detections: more than the threshold of the reference is covered
+  coco      predictions in descending confidence take their best free object
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from ..fates import best_pairs, parts_of_gt, parts_of_pred
+from ..matching import BY_DEFAULT, Matching, Rules, assigned, match, rules, scores
+from ..statistics.overlap import STUFF, THING, Overlap, overlap
+from ._metric import Metric, Values, metric, ratio
+
+__all__ = [
+    "aji", "aji_plus", "count_error", "mean_matched_iou", "merges", "object_accuracy", "object_f1",
+    "object_precision", "object_recall", "over_classes", "pq", "rq", "sbd", "seg", "splits", "sq",
+]  # fmt: skip
+
+SUMMED = ("splits", "merges", "count_error")
+
+
+def over_classes(metric: Metric[Overlap, Any], o: Overlap, values: Values) -> Values:
+    """The one number (...) of the values per class (..., K): their mean, or their sum where they are counts."""
+    kept = o.averaged & ~np.isnan(values)
+    total = np.where(kept, values, 0.0).cumsum(axis=-1)[..., -1:].sum(axis=-1)  # one after the other, as panopticapi
+    return total if metric.name in SUMMED else ratio(total, kept.sum(axis=-1))
+
+
+# Counts of matches
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """(..., K) matches, predictions without, objects without, and the sum of the matches' scores."""
+
+    overlap: Overlap
+    matching: Matching
+    how: Rules
+
+    @cached_property
+    def tp(self) -> Values:
+        return self._count("gt", self._first[0])
+
+    @cached_property
+    def fp(self) -> Values:
+        return self._count("pred", self.matching.spurious)
+
+    @cached_property
+    def fn(self) -> Values:
+        return self._count("gt", self.matching.missed)
+
+    @cached_property
+    def score(self) -> Values:
+        (gt, score), o = self._first, self.overlap
+        if self.how.declared:
+            turn = np.lexsort((o.gt_id[gt], o.gt_image[gt]))
+            gt, score = gt[turn], score[turn]
+        return o.total(score, o.gt_image[gt], o.gt_class[gt], in_turn=self.how.declared)
+
+    @property
+    def _first(self) -> tuple[NDArray[np.int64], Values]:
+        """The objects that were found, and their scores; several fragments share one."""
+        first = np.flatnonzero(np.diff(self.matching.gt, prepend=-1))
+        return self.matching.gt[first], self.matching.score[first]
+
+    def _count(self, side: str, at: NDArray[np.int64]) -> Values:
+        o = self.overlap
+        image, class_ = (o.gt_image, o.gt_class) if side == "gt" else (o.pred_image, o.pred_class)
+        return o.total(np.ones(at.size, np.int64), image[at], class_[at])
+
+
+def tally(o: Overlap, at: float, how: Rules) -> Tally:
+    """The counts at one threshold."""
+    return Tally(o, match(o, at, how), how)
+
+
+def thresholds(iou: float | str) -> list[float]:
+    """The IoU thresholds that a parameter names: `0.5`, or a range `0.5:0.95` in steps of 0.05, or `a:b:step`.
+
+    >>> thresholds("0.5:0.7:0.1")
+    [0.5, 0.6, 0.7]
+    """
+    if isinstance(iou, str) and (parts := re.fullmatch(r"([\d.e-]+):([\d.e-]+)(?::([\d.e-]+))?", iou)):
+        try:
+            low, high, step = float(parts[1]), float(parts[2]), float(parts[3] or 0.05)
+        except ValueError:
+            low = high = step = 0.0
+        if 0 < low < high <= 1 and 0 < step <= high - low:
+            return np.linspace(low, high, round((high - low) / step) + 1).tolist()
+    elif isinstance(iou, int | float) and not isinstance(iou, bool) and 0 < iou <= 1:
+        return [float(iou)]
+    raise UsageError(f"iou must be above 0 and at most 1, or a range such as 0.5:0.95, not {iou!r}")
+
+
+def _rate(
+    o: Overlap, iou: float | str, criterion: str, convention: str | None, of: Callable[[Tally], Values]
+) -> Values:
+    """A rate at one threshold, or its mean over a range of them."""
+    how = rules(convention, criterion if criterion != "iou" else None)
+    values = [of(tally(o, at, how)) for at in thresholds(iou)]
+    value = values[0] if len(values) == 1 else np.mean(values, axis=0)
+    if convention == "stardist":
+        return np.where(np.isnan(value), 0.0, value)
+    return value.astype(np.float32).astype(np.float64) if convention == "cellpose" else value
+
+
+@metric(overlap, per="class")
+def object_precision(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+    """Object precision: the share of predicted objects that have a matching object, TP / (TP + FP).
+
+    Range 0 to 1. 0 where there are objects and nothing is predicted; undefined where there are neither.
+    `iou` has no default: 0.5 is the usual one. StarDist gives 0 where it is undefined.
+
+    >>> object_precision([1, 1, 0, 2], [1, 1, 2, 0], iou=0.5)
+    0.5
+    """
+    return _rate(
+        o,
+        iou,
+        criterion,
+        convention,
+        lambda t: np.where(t.tp + t.fp + t.fn == 0, np.nan, t.tp / np.maximum(t.tp + t.fp, 1e-300)),
+    )
+
+
+@metric(overlap, per="class")
+def object_recall(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+    """Object recall: the share of ground-truth objects that were found, TP / (TP + FN).
+
+    Range 0 to 1. Undefined where the ground truth has no object, whatever is predicted.
+
+    >>> object_recall([1, 1, 0, 2, 3], [1, 1, 2, 0, 0], iou=0.5)
+    0.3333333333333333
+    """
+    return _rate(o, iou, criterion, convention, lambda t: ratio(t.tp, t.tp + t.fn))
+
+
+@metric(overlap, per="class")
+def object_f1(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+    """Object F1: the harmonic mean of object precision and recall, 2 TP / (2 TP + FP + FN).
+
+    Range 0 to 1. Undefined where there are no objects on either side. At the same threshold rule it is `rq`.
+    Reference: Caicedo et al., Nature Methods 16, 2019.
+
+    >>> object_f1([1, 1, 0, 2], [1, 1, 2, 0], iou=0.5)  # 2 / (2 + 1 + 1)
+    0.5
+    """
+    return _rate(o, iou, criterion, convention, lambda t: ratio(2 * t.tp, 2 * t.tp + t.fp + t.fn))
+
+
+@metric(overlap, per="class")
+def object_accuracy(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+    """Object accuracy: TP / (TP + FP + FN), the "average precision" of microscopy.
+
+    Range 0 to 1. Undefined where there are no objects on either side. It is no area under a curve: that is `ap`.
+    `object_accuracy(iou=0.5:0.95)`, mean over images, is the score of the Data Science Bowl 2018.
+    Differs: five definitions go by the name AP (Hirling et al., Nature Methods 2023).
+    Reference: Schmidt et al., Cell detection with star-convex polygons, MICCAI 2018.
+
+    >>> object_accuracy([1, 1, 0, 2], [1, 1, 2, 0], iou=0.5)  # 1 / (1 + 1 + 1)
+    0.3333333333333333
+    """
+    return _rate(o, iou, criterion, convention, lambda t: ratio(t.tp, t.tp + t.fp + t.fn))
+
+
+@metric(overlap, per="class")
+def mean_matched_iou(
+    o: Overlap, iou: float | str = 0.5, criterion: str = "iou", convention: str | None = None
+) -> Values:
+    """Mean IoU of the matches: how well the objects that were found were drawn.
+
+    Range from the threshold to 1. Undefined without a match. Says nothing of what was missed; read
+    `object_recall` beside it. StarDist calls it mean_matched_score and gives 0 without a match.
+
+    >>> mean_matched_iou([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # one match of 3 in 4 pixels
+    0.75
+    """
+    return _rate(o, iou, criterion, convention, lambda t: ratio(t.score, t.tp))
+
+
+# Panoptic quality
+
+
+@metric(overlap, per="class")
+def pq(
+    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", convention: str | None = None
+) -> Values:
+    """Panoptic quality: the sum of the matches' IoU / (TP + FP / 2 + FN / 2), which is SQ times RQ.
+
+    Range 0 to 1. Undefined where there are no objects on either side. A match is IoU > 0.5, void left out.
+    `among=things` or `among=stuff` restricts it to these classes.
+    Differs: StarDist, panoptica and MONAI take IoU >= 0.5; torchmetrics also forgives objects that are
+    predicted void; PQ punishes small objects hard (Foucart et al., Scientific Reports 2023).
+    Reference: Kirillov et al., Panoptic segmentation, CVPR 2019.
+
+    >>> pq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 0.75 / (1 + 0 + 1/2)
+    0.5
+    """
+    return _quality(o, iou, among, criterion, convention)[0]
+
+
+@metric(overlap, per="class")
+def sq(
+    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", convention: str | None = None
+) -> Values:
+    """Segmentation quality: the mean IoU of the matches of `pq`.
+
+    Range 0.5 to 1. Undefined without a match; under convention `panoptic` 0 for a class that has objects and no
+    match, and this 0 is in the mean over classes.
+
+    >>> sq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])
+    0.75
+    """
+    return _quality(o, iou, among, criterion, convention)[1]
+
+
+@metric(overlap, per="class")
+def rq(
+    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", convention: str | None = None
+) -> Values:
+    """Recognition quality: TP / (TP + FP / 2 + FN / 2), the F1 of objects at IoU > 0.5.
+
+    Range 0 to 1. Undefined where there are no objects on either side.
+
+    >>> rq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 1 / (1 + 1/2)
+    0.6666666666666666
+    """
+    return _quality(o, iou, among, criterion, convention)[2]
+
+
+def _quality(
+    o: Overlap, iou: float, among: str | None, criterion: str, convention: str | None
+) -> tuple[Values, Values, Values]:
+    """PQ, SQ and RQ."""
+    how = rules(convention, criterion if criterion != "iou" else None, strict=True)
+    t = tally(o, thresholds(iou)[0], how)
+    half = t.tp + 0.5 * t.fp + 0.5 * t.fn
+    whole, drawn, found = ratio(t.score, half), ratio(t.score, t.tp), ratio(t.tp, half)
+    if convention == "panoptic":
+        drawn = np.where((t.tp == 0) & (half > 0), 0.0, drawn)
+    elif convention == "stardist":
+        whole, drawn, found = (np.where(np.isnan(x), 0.0, x) for x in (whole, drawn, found))
+    elif convention == "monuseg":
+        drawn = t.score / (t.tp + 1e-6)
+        whole = found * drawn
+    if among is None:
+        return whole, drawn, found
+    if among not in ("things", "stuff"):
+        raise UsageError(f"among must be things or stuff, not {among!r}")
+    kept = o.thing == (THING if among == "things" else STUFF)
+    return np.where(kept, whole, np.nan), np.where(kept, drawn, np.nan), np.where(kept, found, np.nan)
+
+
+# Overlaps of all objects at once
+
+
+@metric(overlap, per="class", headline="images")
+def aji(o: Overlap, convention: str | None = None) -> Values:
+    """Aggregated Jaccard index: shared pixels of every object with its best prediction / all pixels involved.
+
+    The best is the prediction with the greatest IoU; one prediction may be the best of several objects. The
+    denominator sums the unions of these pairs, objects without a partner, and predictions that are nobody's
+    best. Range 0 to 1. Undefined where there are no objects on either side.
+    Differs: equal IoUs go to the prediction that shares more pixels, under `monuseg` (which adds 1e-6 to the
+    union) to the first id; under `cellpose` partners are one-to-one and the denominator is the union of both
+    foregrounds.
+    Reference: Kumar et al., IEEE TMI 36, 2017.
+
+    >>> aji([1, 1, 2, 2, 2], [1, 1, 1, 1, 1])  # object 2 shares 3 of 5, object 1 shares 2 of 5: 5 / 10
+    0.5
+    """
+    o = o.without_crowds
+    iou = scores(o, BY_DEFAULT)
+    if convention == "cellpose":
+        return _of_foreground(o, assigned(o, iou, iou >= 0.5))
+    if convention == "monuseg":
+        iou = o.pair_pixels / (o.union + 1e-6)
+        return _aggregated(o, best_pairs(o, o.pair_gt, o.pred_id[o.pair_pred], iou))
+    if convention is not None:
+        raise UsageError(f"convention must be monuseg or cellpose, not {convention!r}")
+    return _aggregated(o, best_pairs(o, o.pair_gt, o.pair_pred))
+
+
+@metric(overlap, per="class", headline="images")
+def aji_plus(o: Overlap) -> Values:
+    """Aggregated Jaccard index with one-to-one partners (AJI+): those of the greatest total IoU.
+
+    Otherwise as `aji`, which punishes a merged prediction once for each object that it holds. Range 0 to 1.
+    Undefined where there are no objects on either side.
+    Reference: Graham et al., HoVer-Net, Medical Image Analysis 58, 2019.
+
+    >>> round(aji_plus([1, 1, 2, 2, 2], [1, 1, 1, 1, 1]), 4)  # object 2 shares 3 of 5, object 1 is left: 3 / 7
+    0.4286
+    """
+    o = o.without_crowds
+    return _aggregated(o, assigned(o, scores(o, BY_DEFAULT)))
+
+
+def _aggregated(o: Overlap, pairs: Any) -> Values:
+    gt, pred = o.pair_gt[pairs], o.pair_pred[pairs]
+    left_gt, left_pred = np.ones(o.gt_id.size, bool), np.ones(o.pred_id.size, bool)
+    left_gt[gt] = left_pred[pred] = False
+    shared = o.total_gt(_spread(o, gt, o.pair_pixels[pairs]))
+    union = o.total_gt(_spread(o, gt, o.union[pairs])) + o.total_gt(o.gt_size, left_gt)
+    return ratio(shared, union + o.total_pred(o.pred_size, left_pred))
+
+
+def _spread(o: Overlap, gt: Any, values: Any) -> Any:
+    """Values of some objects as values of all, 0 for the others."""
+    out = np.zeros(o.gt_id.size, values.dtype)
+    out[gt] = values
+    return out
+
+
+def _of_foreground(o: Overlap, pairs: Any) -> Values:
+    """What the pairs share, of all pixels that belong to an object on either side."""
+    same = o.comparable
+    twice = o.total(o.pair_pixels[same], o.gt_image[o.pair_gt[same]], o.gt_class[o.pair_gt[same]])
+    shared = o.total_gt(_spread(o, o.pair_gt[pairs], o.pair_pixels[pairs]))
+    return ratio(shared, o.total_gt(o.gt_size) + o.total_pred(o.pred_size) - twice)
+
+
+@metric(overlap, per="class", headline="images")
+def sbd(o: Overlap) -> Values:
+    """Symmetric best Dice: the mean best Dice of objects, or of predictions, whichever is less.
+
+    Range 0 to 1. Undefined where there are no objects on either side, 0 where on one. Pooled, the means are
+    over all objects.
+    Reference: Scharr et al., Machine Vision and Applications 27, 2016 (leaf segmentation, CVPPP).
+
+    >>> sbd([1, 1, 2, 2], [1, 1, 1, 1])  # each object has Dice 4/6, so has the prediction
+    0.6666666666666666
+    """
+    o = o.without_crowds
+    dice = 2 * o.pair_pixels / (o.gt_size[o.pair_gt] + o.pred_size[o.pair_pred])
+    of_gt, of_pred = np.zeros(o.gt_id.size), np.zeros(o.pred_id.size)
+    np.maximum.at(of_gt, o.pair_gt[o.comparable], dice[o.comparable])
+    np.maximum.at(of_pred, o.pair_pred[o.comparable], dice[o.comparable])
+    n_gt, n_pred = o.total_gt(np.ones(of_gt.size, np.int64)), o.total_pred(np.ones(of_pred.size, np.int64))
+    least = np.fmin(ratio(o.total_gt(of_gt), n_gt), ratio(o.total_pred(of_pred), n_pred))
+    return np.where((n_gt == 0) != (n_pred == 0), 0.0, least)
+
+
+@metric(overlap, per="class")
+def seg(o: Overlap) -> Values:
+    """SEG of the Cell Tracking Challenge: the mean over objects of the IoU with the prediction that covers them.
+
+    That is the one that holds more than half of the object; an object without one scores 0. Range 0 to 1.
+    Undefined without objects in the ground truth. Does not see what was predicted too much: read
+    `object_precision` beside it.
+    Reference: Maska et al., Bioinformatics 30, 2014.
+
+    >>> seg([1, 1, 1, 1, 2, 2], [1, 1, 1, 0, 2, 0])  # 3/4, and exactly half of object 2 is not enough
+    0.375
+    """
+    o = o.without_crowds
+    covered = o.comparable & (2 * o.pair_pixels > o.gt_size[o.pair_gt])
+    iou = _spread(o, o.pair_gt[covered], o.pair_pixels[covered] / o.union[covered])
+    return ratio(o.total_gt(iou), o.total_gt(np.ones(iou.size, np.int64)))
+
+
+# Counts
+
+
+@metric(overlap, per="class", better="lower", bounds=(0.0, float("inf")))
+def splits(o: Overlap, share: float = 0.5) -> Values:
+    """Splits: how many objects were drawn as several, that is, hold two predictions or more.
+
+    An object holds a prediction that lies by more than `share` on it. From 0 up. A crumb is a piece too, so read
+    `object_recall` beside it. The mean over images is the number per image.
+
+    >>> splits([1, 1, 1, 1], [1, 1, 2, 2])
+    1.0
+    """
+    return o.total_gt((parts_of_gt(o, share) >= 2).astype(np.int64))
+
+
+@metric(overlap, per="class", better="lower", bounds=(0.0, float("inf")))
+def merges(o: Overlap, share: float = 0.5) -> Values:
+    """Merges: how many predictions hold two objects or more.
+
+    A prediction holds an object that lies by more than `share` in it. From 0 up.
+
+    >>> merges([1, 1, 2, 2], [1, 1, 1, 1])
+    1.0
+    """
+    return o.total_pred((parts_of_pred(o, share) >= 2).astype(np.int64))
+
+
+@metric(overlap, per="class", better="zero", headline="images", bounds=(-float("inf"), float("inf")))
+def count_error(o: Overlap, absolute: bool = False) -> Values:
+    """Count error: predicted objects minus objects of the ground truth (CVPPP's DiC).
+
+    Pooled it is the sum over images, where too many here and too few there cancel out; `absolute=True` sums the
+    absolute differences of the images, and its mean over images is |DiC|. Crowds, and predictions that they or
+    void excuse, are not counted.
+
+    >>> count_error([1, 2, 3], [1, 0, 2])
+    -1.0
+    """
+    each = o.by_image()
+    found = each.total_pred((~o.excused).astype(np.int64)) - each.total_gt((o.gt_crowd == 0).astype(np.int64))
+    return o.over_images(np.abs(found) if absolute else found)

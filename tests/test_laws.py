@@ -1,0 +1,255 @@
+"""Laws that every metric keeps; a new metric is tested here without a line of its own.
+
+A `Domain` says, once for each statistic, what its data looks like: how to draw a pair, how a perfect pair
+looks, how to relabel one and how to lay two side by side.
+"""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from operator import add
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from maskmeter.errors import MergeError
+from maskmeter.evaluation import Evaluation, columns
+from maskmeter.metrics import METRICS, Metric, parse
+from maskmeter.readings import Facts
+from maskmeter.records import Record
+from maskmeter.statistics import confusion, overlap, scores
+from maskmeter.statistics.confusion import count_labels
+from reference import regions as twin
+
+Pair = tuple[NDArray[Any], NDArray[Any]]
+
+VOID = 7
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The data of one statistic.
+
+    pairs     draws a pair of arrays
+    count     the statistic of a pair
+    perfect   a pair without any error, made from the ground truth of another
+    relabel   the same pair with other labels (given a permutation of 0..3), and class -> new class
+    pools     whether images side by side are one image for it
+    facts     how an evaluation reads what is stored of such pairs
+    """
+
+    pairs: st.SearchStrategy[Pair]
+    count: Callable[..., Any]
+    perfect: Callable[[NDArray[Any]], Pair]
+    relabel: Callable[[Pair, list[int]], tuple[Pair, Callable[[int], int]]]
+    pools: bool
+    facts: Facts
+
+
+def _ints(values: list[int], shape: Any) -> st.SearchStrategy[NDArray[Any]]:
+    return arrays(np.int64, shape, elements=st.sampled_from(values))
+
+
+def _relabel_classes(pair: Pair, order: list[int]) -> tuple[Pair, Callable[[int], int]]:
+    new = np.array([10 * k + 3 for k in order] + [0] * 3 + [VOID])
+    return (new[pair[0]], new[pair[1]]), lambda k: int(new[k])
+
+
+def _relabel_ids(pair: Pair, order: list[int]) -> tuple[Pair, Callable[[int], int]]:
+    new = np.array([0, *(10 * k + 5 for k in order), *range(100, 120)])
+    return (new[pair[0]], new[pair[1]][...]), lambda k: k
+
+
+DOMAINS = {
+    "confusion": Domain(
+        st.integers(1, 40).flatmap(lambda n: st.tuples(*[_ints([0, 1, 2, 3, VOID], n)] * 2)),
+        lambda gt, pred: confusion(gt, pred, ignore=VOID),
+        lambda gt: (gt, gt),
+        _relabel_classes,
+        True,
+        Facts("semantic", ignore=(VOID,)),
+    ),
+    "scores": Domain(
+        st.integers(1, 40).flatmap(
+            lambda n: st.tuples(arrays(np.bool_, n), arrays(np.uint8, n, elements=st.integers(0, 255)))
+        ),
+        scores,
+        lambda gt: (gt.astype(bool), (gt.astype(bool) * 255).astype(np.uint8)),
+        lambda pair, _: (pair, lambda k: k),
+        True,
+        Facts("binary", scores="u1"),
+    ),
+    "overlap": Domain(
+        st.integers(1, 6).flatmap(lambda n: st.tuples(*[_ints([0, 1, 2, 3, 4], (n, 6))] * 2)),
+        overlap,
+        lambda gt: (gt, gt),
+        _relabel_ids,
+        False,
+        Facts("instance"),
+    ),
+}
+
+SAMPLE: dict[str, Any] = {"beta": 2, "iou": 0.5, "precision": 0.8, "specificity": 0.9, "metric": "dice"}
+
+
+def complete(m: Metric) -> Metric:
+    """The metric with a value for each parameter that has no default."""
+    return m if m.complete else m.at(**{k: SAMPLE[k] for k in m.defaults if k in SAMPLE})
+
+
+ALL = [complete(m) for m in METRICS.values()]
+every_metric = pytest.mark.parametrize("m", ALL, ids=str)
+every_domain = pytest.mark.parametrize("name", DOMAINS)
+
+
+def same(a: object, b: object, rel: float = 0.0) -> None:
+    """Equal to the last bit, or within `rel`; undefined equals undefined."""
+    if isinstance(a, dict):
+        assert isinstance(b, dict)
+        assert a.keys() == b.keys()
+        for k in a:
+            same(a[k], b[k], rel)
+    elif rel:
+        assert a == pytest.approx(b, rel=rel, abs=rel, nan_ok=True)
+    else:
+        assert a == b or (a != a and b != b)
+
+
+def numbers(value: Any) -> list[float]:
+    return list(value.values()) if isinstance(value, dict) else [value]
+
+
+def best(m: Metric) -> float:
+    return 0.0 if m.better in ("lower", "zero") else m.bounds[1]
+
+
+@pytest.mark.parametrize("m", [m for m in ALL if m.better != "none"], ids=str)
+@given(data=st.data())
+def test_a_perfect_pair_has_the_best_value(m: Metric, data: st.DataObject) -> None:
+    domain = DOMAINS[m.statistic]
+    gt, _ = data.draw(domain.pairs)
+    for v in numbers(m.compute(domain.count(*domain.perfect(gt)))):
+        assert math.isnan(v) or v == pytest.approx(best(m), abs=1e-9)
+    mixed = np.array([[0, 0, 1, 1, 2, 2]])
+    for v in numbers(m.compute(domain.count(*domain.perfect(mixed)))):
+        assert v == pytest.approx(best(m), abs=1e-9)
+
+
+@every_metric
+@given(data=st.data())
+def test_values_stay_within_bounds(m: Metric, data: st.DataObject) -> None:
+    domain, (low, high) = DOMAINS[m.statistic], m.bounds
+    for v in numbers(m.compute(domain.count(*data.draw(domain.pairs)))):
+        assert math.isnan(v) or low - 1e-12 <= v <= high + 1e-12
+
+
+@every_metric
+@given(data=st.data(), order=st.permutations([0, 1, 2, 3]))
+def test_relabelling_changes_nothing(m: Metric, data: st.DataObject, order: list[int]) -> None:
+    domain = DOMAINS[m.statistic]
+    pair = data.draw(domain.pairs)
+    other, new = domain.relabel(pair, order)
+    a, b = m.compute(domain.count(*pair)), m.compute(domain.count(*other))
+    # Means over classes are added in the order of the classes, so only there a last bit may move.
+    loose = m.statistic == "confusion" and not m.per_class
+    same({new(k): v for k, v in a.items()} if isinstance(a, dict) else a, b, rel=1e-12 if loose else 0.0)
+
+
+@every_metric
+@given(data=st.data())
+def test_statistics_add_in_any_order(m: Metric, data: st.DataObject) -> None:
+    domain = DOMAINS[m.statistic]
+    a, b, c = (domain.count(*data.draw(domain.pairs)) for _ in range(3))
+    same(m.compute((a + b) + c), m.compute(a + (b + c)))
+    same(m.compute(a + b), m.compute(b + a))
+
+
+@pytest.mark.parametrize("m", [m for m in ALL if DOMAINS[m.statistic].pools], ids=str)
+@given(data=st.data())
+def test_adding_is_pooling(m: Metric, data: st.DataObject) -> None:
+    domain = DOMAINS[m.statistic]
+    pairs = data.draw(st.lists(domain.pairs, min_size=1, max_size=5))
+    whole = domain.count(np.concatenate([g for g, _ in pairs]), np.concatenate([p for _, p in pairs]))
+    same(m.compute(reduce(add, (domain.count(*p) for p in pairs))), m.compute(whole))
+
+
+@every_metric
+@given(data=st.data())
+def test_an_evaluation_has_the_values_of_its_images(m: Metric, data: st.DataObject) -> None:
+    domain = DOMAINS[m.statistic]
+    pairs = data.draw(st.lists(domain.pairs, min_size=1, max_size=5))
+    done = stored(m.statistic, pairs, [m])
+    (_, values), *_ = done.blocks()
+    titles = done.titles(m)
+    for line, pair in zip(values[m].tolist(), pairs, strict=True):
+        alone = m.compute(domain.count(*pair))
+        if isinstance(alone, dict):
+            alone = {str(k): v for k, v in alone.items()}
+            same({t: v for t, v in zip(titles, line, strict=True) if t in alone}, alone)
+        else:
+            same(line[0], alone)
+    pooled, added = done.statistic(m.statistic), reduce(add, [domain.count(*pair) for pair in pairs])
+    assert np.array_equal(columns(m, pooled), columns(m, added), equal_nan=True)
+
+
+@pytest.mark.parametrize("m", [m for m in ALL if hasattr(twin, m.name)], ids=str)
+@given(pair=DOMAINS["confusion"].pairs)
+def test_agrees_with_its_twin(m: Metric, pair: Pair) -> None:
+    same(m.compute(confusion(*pair, ignore=VOID)), getattr(twin, m.name)(*pair, {VOID}), rel=1e-12)
+
+
+def test_every_region_metric_but_fbeta_has_a_twin() -> None:
+    assert {m.name for m in ALL if m.measure is confusion and not hasattr(twin, m.name)} == {"fbeta"}
+
+
+@every_metric
+def test_the_printed_name_reads_back(m: Metric) -> None:
+    assert parse(str(m)) == m
+    assert str(parse(str(m))) == str(m)
+    assert (m.__doc__ or "").strip()
+
+
+@every_domain
+@given(data=st.data(), seed=st.integers(0, 99))
+def test_order_and_sharding_move_no_bit(name: str, data: st.DataObject, seed: int) -> None:
+    pairs = data.draw(st.lists(DOMAINS[name].pairs, min_size=1, max_size=5))
+    metrics = [m for m in ALL if m.statistic == name]
+    whole = stored(name, pairs, metrics)
+    order = list(range(len(pairs)))
+    random.Random(seed).shuffle(order)
+    cuts = sorted(random.Random(seed).choices(range(len(order) + 1), k=2))
+    merged = stored(name, [], metrics)
+    for start, stop in pairwise([0, *cuts, len(order)]):
+        shard = stored(name, [], metrics)
+        shard.add(whole.records[f"{i:03d}"] for i in order[start:stop])
+        merged.merge(shard)
+    assert repr(merged.rows()) == repr(whole.rows())
+
+
+def test_unlike_evaluations_do_not_merge() -> None:
+    a, b = (Evaluation(["iou"], ignore=i) for i in (VOID, None))
+    for e in (a, b):
+        e.update([0, 1], [0, 1], image=str(e.facts.ignore))
+    with pytest.raises(MergeError, match="ignore is"):
+        a.merge(b)
+    twice = Evaluation(["iou"], ignore=VOID)
+    twice.update([0, 1], [0, 1], image="(7,)")
+    with pytest.raises(MergeError, match="in both"):
+        a.merge(twice)
+
+
+def stored(name: str, pairs: list[Pair], metrics: list[Metric]) -> Evaluation:
+    """An evaluation of pairs, kept as a run keeps them."""
+    done = Evaluation(metrics, facts=DOMAINS[name].facts)
+    for i, (gt, pred) in enumerate(pairs):
+        counts = count_labels(gt.astype(np.uint8) if gt.dtype == bool else gt, pred)
+        done.add([Record(f"{i:03d}", {counts.name: counts.to_bytes()}, gt.shape)])
+    return done
