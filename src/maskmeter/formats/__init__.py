@@ -1,0 +1,61 @@
+"""Files to rasters, one module per format.
+
+    load(path) -> bytes            regular files only, bounded
+    decode(data, path) -> Raster   the format is decided by content, never by the name alone
+    read(path) -> Raster           both
+    read_photo(path)               photographs for pictures: other rules, see `photo`
+
+A file is read whole and strictly: it is exactly what its format promises, or a FormatError says in
+one line which file it is, what is wrong and what to do. A name that promises another format than the
+content is an error as well: such files come from failed downloads and renamed JPEGs. Before anything
+is allocated or inflated, the size that a header claims is held against `max_pixels`.
+
+To add a format, write a module that makes a `Format` (see `_raster`): a name, its suffixes, a test of the
+first bytes and a function `decode(data, path, max_pixels) -> Raster`. Then add it to FORMATS below.
+Heavy packages are imported inside `decode`, so that a format costs nothing until a file needs it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import _file
+from ._file import DEFAULT_MAX_BYTES, load
+from ._foreign import foreign
+from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster
+from .bitmaps import BMP, GIF, PNM
+from .lossy import LOSSY
+from .npy import NPY, NPZ
+from .photo import read_photo
+from .png import PNG
+from .tiff import TIFF
+
+__all__ = [
+    "DEFAULT_MAX_BYTES", "DEFAULT_MAX_PIXELS", "FORMATS", "SUFFIXES", "Format", "Raster",
+    "decode", "load", "read", "read_photo", "split_suffix",
+]  # fmt: skip
+
+FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, *LOSSY)
+SUFFIXES: tuple[str, ...] = tuple(sorted((s for f in FORMATS for s in f.suffixes), key=lambda s: (-len(s), s)))
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """`name` without its suffix, and the suffix in lower case: "a.b.PNG" -> ("a.b", ".png"); unknown -> (name, "")."""
+    return _file.split_suffix(name, SUFFIXES)
+
+
+def read(path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS) -> Raster:
+    """What the file holds."""
+    return decode(load(path), path, max_pixels)
+
+
+def decode(data: bytes, path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS) -> Raster:
+    """What these bytes hold; `path` is the name they came under."""
+    name = os.fspath(path)
+    head = data[:HEAD]
+    suffix = split_suffix(name)[1]
+    found = next((f for f in FORMATS if f.matches(head)), None)
+    promised = next((f for f in FORMATS if suffix in f.suffixes), None)
+    if found is None or (found is not promised and promised is not None and found not in LOSSY):
+        raise foreign(head, name, found, promised)
+    return found.decode(data, name, max_pixels)

@@ -1,0 +1,80 @@
+"""From a file to a `LabelMap`: what the raster's samples mean as labels.
+
+Palette indices and grey samples are labels as stored, never scaled and never turned into colours. RGB
+is labels only through the colours of a label file. One-bit samples are booleans. Floats pass if they
+are exact integers. Everything else is an error that names the file.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..labels import LabelSet
+from ..masks import LabelMap, label_map
+from . import Raster, decode, load
+from .colors import labels_of_colors
+
+
+class Opened(NamedTuple):
+    """A label map, the digest of its file, and what a reader should be told about the file."""
+
+    map: LabelMap
+    digest: str
+    notes: tuple[str, ...]
+
+
+class OpenedScores(NamedTuple):
+    """A map of floats as it stands in its file; `map` where they are integers and may be labels as well."""
+
+    scores: NDArray[Any]
+    map: LabelMap | None
+    digest: str
+    notes: tuple[str, ...]
+
+
+def open_label_map(path: Path, labels: LabelSet | None = None, max_pixels: int | None = None) -> Opened:
+    """Read a file of labels. Raises FormatError or LabelError naming it."""
+    raster, digest = _read(path, max_pixels)
+    try:
+        return Opened(_label_map(raster, labels), digest, raster.notes)
+    except DataError as error:
+        raise error.at(path) from None
+
+
+def open_prediction(
+    path: Path, labels: LabelSet | None = None, max_pixels: int | None = None
+) -> Opened | OpenedScores:
+    """Read a file of labels or of scores: floats may be either. Raises FormatError or LabelError naming it."""
+    raster, digest = _read(path, max_pixels)
+    try:
+        if raster.rgb or raster.array.dtype.kind != "f":
+            return Opened(_label_map(raster, labels), digest, raster.notes)
+        whole = bool(np.isfinite(raster.array).all()) and bool((raster.array == np.rint(raster.array)).all())
+        return OpenedScores(raster.array, _label_map(raster, labels) if whole else None, digest, raster.notes)
+    except DataError as error:
+        raise error.at(path) from None
+
+
+def open_region(path: Path, max_pixels: int | None = None) -> LabelMap:
+    """Read a file whose pixels other than 0 are the ones to count."""
+    return open_label_map(path, None, max_pixels).map
+
+
+def _read(path: Path, max_pixels: int | None) -> tuple[Raster, str]:
+    data = load(path)
+    raster = decode(data, path) if max_pixels is None else decode(data, path, max_pixels)
+    return raster, sha256(data).hexdigest()
+
+
+def _label_map(raster: Raster, labels: LabelSet | None) -> LabelMap:
+    if raster.rgb:
+        array: NDArray[Any] = labels_of_colors(raster.array, labels or LabelSet(()))
+    else:
+        array = raster.array.view(np.bool_) if raster.bits == 1 and raster.array.itemsize == 1 else raster.array
+    return label_map(array, spacing=raster.spacing)

@@ -1,0 +1,134 @@
+"""Panoptic maps in one file an image: the class and the number of the object share a pixel.
+
+    channels     two channels: class, number. Arrays and TIFF with a last axis of 2, or of two pages (2, H, W)
+    cityscapes   one channel: 1000 class + number, and the plain class where nobody numbered the objects
+                 (`*_gtFine_instanceIds.png`)
+    kitti        8-bit RGB: class = R, number = 256 G + B (KITTI-STEP)
+
+Conventions. Two channels are recognised by themselves, the others have to be named. A pair of class and number
+is one segment. All of a stuff class is one segment, whatever its numbers. Number 0 of a thing class (in
+`cityscapes` the plain class) is, in the ground truth, a crowd. Which classes are things the label file says;
+where nobody says, every pair is a segment and none is a crowd.
+
+Read as *instances*, the same files hold objects alone: stuff is background, and so is what has number 0 and is
+no crowd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, LabelError
+from ..kernels import joint_counts
+from ..labels import LabelSet
+from ..masks import label_map
+from ..segments import Segment, Segments
+from . import decode, load
+from ._raster import Raster
+
+PACKINGS = ("channels", "cityscapes", "kitti")
+DIVISOR = 1000
+LIMIT = 2**31
+
+_HOW = (
+    "say how class and number share a pixel: --convention cityscapes (1000 class + number) or "
+    "--convention kitti (R = class, 256 G + B = number); or store two channels, class and number"
+)
+
+
+Kinds = Mapping[int, bool | None]
+Pairs = list[tuple[int, int, int]]
+
+
+class Packed(NamedTuple):
+    """A map of ids with its segments, the digest of its file, and what a reader should be told about the file."""
+
+    array: NDArray[Any]
+    segments: Segments
+    digest: str
+    notes: tuple[str, ...]
+
+
+def open_packed(
+    path: Path,
+    packing: str | None,
+    labels: LabelSet | None,
+    gt: bool,
+    instances: bool = False,
+    ignore: tuple[int, ...] = (),
+    max_pixels: int | None = None,
+) -> Packed:
+    """Read a file of classes and numbers. Raises FormatError or LabelError naming it."""
+    data = load(path)
+    raster = decode(data, path) if max_pixels is None else decode(data, path, max_pixels)
+    try:
+        things = _kinds(labels)
+        ids, pairs = _unpacked(raster, packing, things)
+    except DataError as error:
+        raise error.at(path) from None
+    void = {s for x in labels for s in x.sources if x.ignore or x.id in ignore} if labels else set(ignore)
+    segments = tuple(_segment(*pair, things, gt, instances and pair[1] not in void) for pair in pairs)
+    return Packed(ids, segments, sha256(data).hexdigest(), raster.notes)
+
+
+def _kinds(labels: LabelSet | None) -> Kinds:
+    """Of each class as the files number it, whether it is a thing."""
+    return {} if labels is None else {s: x.thing for x in labels for s in x.sources}
+
+
+def _segment(id: int, class_: int, number: int, things: Kinds, gt: bool, instances: bool) -> Segment:
+    """What a pair of class and number stands for."""
+    thing = things.get(class_)
+    crowd = gt and number == 0 and thing is True
+    return Segment(id, class_, crowd, background=instances and not crowd and (thing is False or number == 0))
+
+
+def _unpacked(raster: Raster, packing: str | None, things: Kinds) -> tuple[NDArray[Any], Pairs]:
+    """The map of ids, and the id, class and number of everything in it; the number is 0 where it has none."""
+    array = raster.array
+    if raster.rgb:
+        if packing != "kitti":
+            raise LabelError(f"holds colours; {_HOW}")
+        number = array[..., 1].astype(np.uint32) << 8 | array[..., 2]
+        return _of_channels(np.ascontiguousarray(array[..., 0]), number, things)
+    if array.ndim > 2 and 2 in (array.shape[-1], array.shape[0]):
+        last = array.shape[-1] == 2
+        if last and array.ndim == 3 and array.shape[0] == 2:
+            raise LabelError(f"shape {array.shape} has two axes of length 2 that could be class and number")
+        channels = [label_map(np.ascontiguousarray(array[..., k] if last else array[k])).array for k in (0, 1)]
+        return _of_channels(channels[0], channels[1], things)
+    if packing != "cityscapes":
+        raise LabelError(f"holds no colours; {_HOW}" if packing == "kitti" else f"holds one channel; {_HOW}")
+    return _of_divisor(label_map(array).array)
+
+
+def _of_divisor(ids: NDArray[Any]) -> tuple[NDArray[Any], Pairs]:
+    seen = np.unique(joint_counts(ids, ids)[0]).tolist()
+    _check(seen, "id")
+    # 26000 is a car with the number 0, and 26 one without.
+    return ids, [(i, i // DIVISOR, 1 + i % DIVISOR) if i >= DIVISOR else (i, i, 0) for i in seen]
+
+
+def _of_channels(classes: NDArray[Any], number: NDArray[Any], things: Kinds) -> tuple[NDArray[Any], Pairs]:
+    kind, numbers, _ = joint_counts(classes, number)
+    _check(kind.tolist(), "class")
+    _check(numbers.tolist(), "number")
+    ids = classes.astype(np.int64) << 32 | number.astype(np.int64)
+    stuff = np.isin(kind, [c for c, thing in things.items() if thing is False])
+    if (numbers[stuff] > 0).any():
+        numbers = np.where(stuff, 0, numbers)
+        merged = np.isin(classes, kind[stuff])
+        ids[merged] = classes[merged].astype(np.int64) << 32
+    return ids, [(c << 32 | n, c, n) for c, n in sorted(set(zip(kind.tolist(), numbers.tolist(), strict=True)))]
+
+
+def _check(values: list[int], what: str) -> None:
+    if strange := [v for v in values if not 0 <= v < LIMIT]:
+        why = "is negative" if strange[0] < 0 else f"is not below {LIMIT}"
+        raise LabelError(f"{what} {strange[0]} {why}")

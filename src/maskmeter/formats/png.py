@@ -1,0 +1,176 @@
+"""PNG: the samples as stored.
+
+Conventions
+    A grey sample is the label, at 1, 2, 4, 8 or 16 bits, and is not scaled to 8 bits. In a palette file
+    the index is the label, and the colours come along for whoever wants them. Three channels of 8 bits
+    are colours. Refused, since no reading of them is safe: grey or colour with alpha (unless the alpha of
+    an RGBA file is opaque everywhere), colours of 16 bits, animations. Chunks that are about display
+    (gAMA, tRNS, ...) change nothing; an EXIF orientation is reported and not applied.
+
+    Every checksum is verified: of the chunks (CRC) and of the image data (Adler). The size is checked
+    from the header, before anything is inflated; data too short to inflate to that size is refused too.
+
+Reference: Portable Network Graphics specification, third edition, https://www.w3.org/TR/png-3/
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import deflate
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import kernels
+from ..errors import FormatError
+from ._raster import Format, Raster, check_size, drop_opaque_alpha
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+_CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
+_DEPTHS = {GREY: (1, 2, 4, 8, 16), PALETTE: (1, 2, 4, 8), RGB: (8, 16), GREY_ALPHA: (8, 16), RGBA: (8, 16)}
+_DEFLATE_RATIO = 1032  # no deflate stream holds more than this many bytes per byte
+
+
+@dataclass(frozen=True)
+class Header:
+    """IHDR."""
+
+    width: int
+    height: int
+    bits: int
+    color: int
+    interlaced: bool
+
+    @property
+    def layout(self) -> tuple[int, int, int, int, bool]:
+        """What the kernels need to know."""
+        return self.width, self.height, self.bits, _CHANNELS[self.color], self.interlaced
+
+
+def decode(data: bytes, path: str, max_pixels: int) -> Raster:
+    """The raster of a PNG file."""
+    header: Header | None = None
+    palette: NDArray[np.uint8] | None = None
+    image: list[memoryview] = []
+    notes: tuple[str, ...] = ()
+    for kind, body in _chunks(memoryview(data), path):
+        if header is None:  # the first chunk
+            header = _header(kind, body, path)
+            check_size((header.height, header.width), path, max_pixels)
+        elif kind == b"IDAT":
+            image.append(body)
+        elif kind == b"PLTE":
+            palette = _palette(body, path)
+        elif kind == b"eXIf":
+            notes = _orientation(bytes(body))
+        elif kind == b"acTL" and int.from_bytes(body[:4], "big") != 1:
+            raise FormatError("is an animated PNG (APNG); save its frames as separate files", path)
+        elif not kind[0] & 0x20:  # an upper case letter: nobody can read the image without this chunk
+            raise FormatError(f"is a corrupt PNG: unknown critical chunk {kind!r}", path)
+    if header is None or not image:
+        raise FormatError("is a truncated PNG: it has no image data", path)
+    samples = _samples(header, image[0] if len(image) == 1 else b"".join(image), path)
+    return _raster(header, samples, palette, notes, path)
+
+
+def _chunks(data: memoryview, path: str) -> Iterator[tuple[bytes, memoryview]]:
+    """Kind and body of every chunk before IEND; what follows IEND is nobody's business."""
+    at, end = len(SIGNATURE), len(data)
+    while True:
+        if at + 12 > end:
+            raise FormatError("is a truncated PNG: it ends without an IEND chunk", path)
+        length = int.from_bytes(data[at : at + 4], "big")
+        body, stop = at + 8, at + 8 + length
+        kind = bytes(data[at + 4 : body])
+        if not kind.isalpha():
+            raise FormatError("is a corrupt PNG: something else stands where a chunk should begin", path)
+        if stop + 4 > end:
+            raise FormatError(f"is a truncated PNG: it ends inside its {kind.decode()} chunk", path)
+        if deflate.crc32(data[at + 4 : stop]) != int.from_bytes(data[stop : stop + 4], "big"):
+            raise FormatError(
+                f"is a corrupt PNG: wrong checksum (CRC) of its {kind.decode()} chunk; copy it anew", path
+            )
+        if kind == b"IEND":
+            return
+        yield kind, data[body:stop]
+        at = stop + 4
+
+
+def _header(kind: bytes, body: memoryview, path: str) -> Header:
+    if kind != b"IHDR" or len(body) != 13:
+        raise FormatError("is a corrupt PNG: it does not begin with an IHDR chunk", path)
+    width, height, bits, color, compression, filters, interlace = struct.unpack(">IIBBBBB", body)
+    if not (0 < width < 2**31 and 0 < height < 2**31):
+        raise FormatError(f"is a corrupt PNG: invalid size {height} x {width}", path)
+    if bits not in _DEPTHS.get(color, ()) or compression or filters or interlace > 1:
+        raise FormatError(
+            f"is a corrupt PNG: invalid header (depth {bits}, colour type {color}, compression {compression}, "
+            f"filter {filters}, interlace {interlace})",
+            path,
+        )
+    if color == GREY_ALPHA:
+        raise FormatError("has an alpha channel beside its grey one; labels have one channel: save without alpha", path)
+    if bits == 16 and color != GREY:
+        raise FormatError("is an RGB PNG of 16 bits per channel; save as 16-bit grey or 8-bit RGB", path)
+    return Header(width, height, bits, color, bool(interlace))
+
+
+def _palette(body: memoryview, path: str) -> NDArray[np.uint8]:
+    if len(body) % 3 or not 0 < len(body) <= 768:
+        raise FormatError("is a corrupt PNG: its palette has an invalid length", path)
+    return np.frombuffer(body, np.uint8).reshape(-1, 3).copy()
+
+
+def _orientation(exif: bytes) -> tuple[str, ...]:
+    """A note where EXIF says that viewers should turn or mirror the image."""
+    if exif[:4] not in (b"II*\0", b"MM\0*"):
+        return ()
+    order = "<" if exif[:2] == b"II" else ">"
+    try:
+        (at,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, at)
+        entries = [struct.unpack_from(order + "HHIH", exif, at + 2 + 12 * i) for i in range(count)]
+    except struct.error:  # broken EXIF in a sound PNG: it says nothing
+        return ()
+    turned = [value for tag, type_, n, value in entries if (tag, type_, n) == (0x0112, 3, 1) and value != 1]
+    return tuple(f"EXIF orientation {value} is not applied: labels are read as stored" for value in turned[:1])
+
+
+def _samples(header: Header, packed: memoryview | bytes, path: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    size = kernels.png_inflated_size(*header.layout)
+    if size > _DEFLATE_RATIO * len(packed):
+        raise FormatError(f"is a truncated PNG: {len(packed)} bytes of image data cannot fill the size it claims", path)
+    try:
+        raw = deflate.zlib_decompress(packed, size)
+    except deflate.DeflateError:
+        raise FormatError("is a corrupt PNG: its image data does not decompress (zlib) to its size", path) from None
+    try:
+        return kernels.png_samples(raw, *header.layout)
+    except ValueError as error:
+        raise FormatError(f"is a corrupt PNG: {error}", path) from None
+
+
+def _raster(
+    header: Header,
+    samples: NDArray[np.uint8] | NDArray[np.uint16],
+    palette: NDArray[np.uint8] | None,
+    notes: tuple[str, ...],
+    path: str,
+) -> Raster:
+    if header.color == RGBA:
+        samples, more = drop_opaque_alpha(samples, path)
+        notes += more
+    if header.color == PALETTE:
+        if palette is None:
+            raise FormatError("is a corrupt PNG: a palette image without a palette", path)
+        if (top := int(samples.max())) >= len(palette):
+            notes += (f"holds index {top}, beyond its palette of {len(palette)} colours: the indices are the labels",)
+    else:
+        palette = None  # in other images a palette is a hint for poor displays
+    return Raster(samples, rgb=header.color in (RGB, RGBA), bits=header.bits, palette=palette, notes=notes)
+
+
+PNG = Format("PNG", (".png",), lambda head: head.startswith(SIGNATURE), decode)

@@ -1,0 +1,260 @@
+"""TIFF, also BigTIFF, ImageJ and OME: the samples as stored.
+
+Conventions
+    Pages of one shape are one stack (D, H, W); pages of different shapes are refused. Grey samples of
+    any integer or float type are the values; in palette files the index is. Three 8-bit samples are
+    colours. Only lossless compressions are read. Sizes, and the place of every strip or tile, are
+    checked from the headers before anything is decoded. References to other files are not followed.
+    "MinIsWhite" and an orientation are reported and not applied.
+
+    Spacing is read only from stacks whose axes are Z, Y, X and whose ImageJ or OME header gives all three
+    steps and a unit of length; a resolution for printers is not a voxel size.
+
+tifffile parses the file. It needs the package imagecodecs (extra `tiff`) to decompress; without it Pillow
+decompresses the pages of 1, 8 or 16 bits, so that LZW and Deflate work with the core dependencies.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import logging
+import math
+import re
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+from ._raster import Format, Raster, check_size, corrupt, drop_opaque_alpha
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPageSeries
+
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_NONE = 1
+_LOSSLESS = {_NONE, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000}  # CCITT, LZW, Deflate, PackBits, LZMA, Zstandard
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK = range(5)
+_MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "\\u00b5m": 1e-3, "micron": 1e-3,
+       "microns": 1e-3, "micrometer": 1e-3, "nm": 1e-6, "nanometer": 1e-6, "cm": 10.0}  # fmt: skip
+
+
+def decode(data: bytes, path: str, max_pixels: int) -> Raster:
+    """The raster of a TIFF file."""
+    from tifffile import TiffFile
+
+    _check_chain(data, path)
+    try:
+        with _quiet(), TiffFile(io.BytesIO(data), _multifile=False) as file:
+            return _read(file, data, path, max_pixels)
+    except FormatError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a parser of hostile bytes meets
+        raise corrupt("TIFF", error, path) from None
+
+
+def _read(file: TiffFile, data: bytes, path: str, max_pixels: int) -> Raster:
+    if not file.series:
+        raise FormatError("is a TIFF without an image", path)
+    series = file.series[0]
+    page = series.keyframe
+    _check_pages(file, path)
+    _check_kind(series, path)
+    check_size(tuple(n for n, axis in zip(series.shape, series.axes, strict=True) if axis != "S"), path, max_pixels)
+    check_size(page.chunks, path, max_pixels)  # a strip or tile may claim more than the image it is part of
+    _check_extent(series, data, path)
+    if page.compression == _NONE or _has_imagecodecs():
+        array = series.asarray(maxworkers=1)
+    else:
+        array = _decompressed_by_pillow(series, data, path)
+    array, rgb, notes = _samples(array, series, path)
+    if page.photometric == _WHITE_IS_ZERO:
+        notes += ("white is stored as 0 (MinIsWhite): values are read as stored, not inverted",)
+    if (turned := page.tags.valueof(274, 1)) != 1:
+        notes += (f"TIFF orientation {turned} is not applied: labels are read as stored",)
+    return Raster(array, rgb, page.bitspersample, _palette(series), _spacing(file), notes)
+
+
+def _check_chain(data: bytes, path: str) -> None:
+    """The chain of page headers ends as it should: tifffile takes a broken chain for the end of the file."""
+    order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
+    word, count_bytes, entry, at = (8, 8, 20, 8) if data[2:4] in (b"+\0", b"\0+") else (4, 2, 12, 4)
+    seen: set[int] = set()
+    while offset := int.from_bytes(data[at : at + word], order):
+        at = offset + count_bytes + entry * int.from_bytes(data[offset : offset + count_bytes], order)
+        if at + word > len(data):
+            raise FormatError("is a truncated TIFF: a page header lies beyond the end of the file", path)
+        if offset in seen:
+            raise FormatError("is a corrupt TIFF: its pages go round in a circle", path)
+        seen.add(offset)
+
+
+def _check_pages(file: TiffFile, path: str) -> None:
+    if len(file.series) > 1:
+        shapes = sorted({" x ".join(map(str, s.shape)) for s in file.series})
+        raise FormatError(
+            f"holds {len(file.series)} images that do not form one stack (pages of shape {', '.join(shapes[:4])}); "
+            "save each as a file of its own",
+            path,
+        )
+
+
+def _check_kind(series: TiffPageSeries, path: str) -> None:
+    page = series.keyframe
+    if page.compression not in _LOSSLESS:
+        name = getattr(page.compression, "name", str(page.compression))
+        raise FormatError(f"is compressed by {name}, which may be lossy; save labels with Deflate or LZW", path)
+    if page.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK):
+        name = getattr(page.photometric, "name", str(page.photometric))
+        raise FormatError(f"holds {name} colours; labels are grey, palette or RGB", path)
+    if page.dtype is None or page.dtype.kind not in "buif" or page.dtype.itemsize > 8:
+        raise FormatError(f"holds samples of dtype {page.dtype}; labels are integers, scores floats as well", path)
+
+
+def _check_extent(series: TiffPageSeries, data: bytes, path: str) -> None:
+    """Every strip or tile lies inside the file, and uncompressed ones hold as many bytes as the image."""
+    if series.dataoffset is not None:  # ImageJ writes one header for a whole stack
+        parts = [(series.dataoffset, series.nbytes)]
+    else:
+        if any(page is None for page in series.pages):
+            raise FormatError("is a truncated TIFF: pages of its stack are missing", path)
+        parts = [part for page in series.pages if page is not None
+                 for part in zip(page.dataoffsets, page.databytecounts, strict=True)]  # fmt: skip
+    if any(at + count > len(data) or not count for at, count in parts) or not parts:
+        raise FormatError("is a truncated TIFF: a strip or tile lies beyond the end of the file or is missing", path)
+    page = series.keyframe
+    whole_bytes = page.bitspersample == 8 * series.dtype.itemsize
+    if page.compression == _NONE and whole_bytes and sum(count for _, count in parts) < series.nbytes:
+        raise FormatError("is a truncated TIFF: its strips are shorter than the image", path)
+
+
+def _samples(array: NDArray[Any], series: TiffPageSeries, path: str) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
+    """The array in native order with colours last, whether they are colours, and notes."""
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype == np.bool_:
+        array = (array.view(np.uint8) != 0).view(np.uint8)  # the bytes of Pillow's true are 255
+    photometric = series.keyframe.photometric
+    if "S" not in series.axes:
+        if photometric == _RGB:
+            raise FormatError("claims RGB colours but has another number of channels than three", path)
+        return array, False, ()
+    array = np.ascontiguousarray(np.moveaxis(array, series.axes.index("S"), -1))
+    channels, notes = array.shape[-1], ()
+    if photometric == _RGB and channels == 4:
+        array, notes = drop_opaque_alpha(array, path)
+        channels = 3
+    if photometric != _RGB or channels != 3:
+        raise FormatError(f"has {channels} channels per pixel; labels have one channel, or three of RGB colour", path)
+    if array.dtype != np.uint8:
+        raise FormatError(f"is an RGB TIFF of dtype {array.dtype}; labels as colours have 8 bits per channel", path)
+    return array, True, notes
+
+
+def _palette(series: TiffPageSeries) -> NDArray[np.uint8] | None:
+    page = series.keyframe
+    if page.photometric != _PALETTE or page.colormap is None:
+        return None
+    colors = np.asarray(page.colormap).T
+    return (colors >> 8 if colors.max() > 255 else colors).astype(np.uint8)
+
+
+def _spacing(file: TiffFile) -> tuple[float, float, float] | None:
+    series = file.series[0]
+    if series.axes != "ZYX":
+        return None
+    if file.is_ome and file.ome_metadata:
+        return _ome_spacing(file.ome_metadata)
+    header = file.imagej_metadata if file.is_imagej else None
+    if not header:
+        return None
+    unit = _MM.get(str(header.get("unit", "")).lower())
+    x, y = (series.keyframe.tags.valueof(tag) for tag in (282, 283))  # pixels per unit, as a fraction
+    try:
+        steps = (float(header["spacing"]), y[1] / y[0], x[1] / x[0])
+    except (TypeError, ValueError, LookupError, ZeroDivisionError):
+        return None
+    return _in_mm(steps, (unit, unit, unit))
+
+
+def _ome_spacing(xml: str) -> tuple[float, float, float] | None:
+    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", xml)
+    if pixels is None:
+        return None
+    steps: list[float] = []
+    units: list[float | None] = []
+    for axis in "ZYX":
+        size = re.search(rf'\bPhysicalSize{axis}="([^"]+)"', pixels[0])
+        unit = re.search(rf'\bPhysicalSize{axis}Unit="([^"]+)"', pixels[0])
+        try:
+            steps.append(float(size[1]) if size else math.nan)
+        except ValueError:
+            return None
+        units.append(_MM.get(unit[1].lower()) if unit else _MM["um"])  # the default of the OME schema
+    return _in_mm((steps[0], steps[1], steps[2]), (units[0], units[1], units[2]))
+
+
+def _in_mm(
+    steps: tuple[float, float, float], units: tuple[float | None, float | None, float | None]
+) -> tuple[float, float, float] | None:
+    z, y, x = (step * (unit or math.nan) for step, unit in zip(steps, units, strict=True))
+    return (z, y, x) if all(math.isfinite(s) and s > 0 for s in (z, y, x)) else None
+
+
+@cache
+def _has_imagecodecs() -> bool:
+    return importlib.util.find_spec("imagecodecs") is not None
+
+
+def _decompressed_by_pillow(series: TiffPageSeries, data: bytes, path: str) -> NDArray[Any]:
+    """The stack, page by page, where Pillow gives the stored samples: 1, 8 or 16 bits, black is zero."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    page, dtype = series.keyframe, series.dtype
+    missing = FormatError(
+        "is compressed in a way that needs another package; install it with: pip install 'maskmeter[tiff]'", path
+    )
+    plain = page.photometric != _WHITE_IS_ZERO and page.bitspersample in (1, 8, 16)
+    if not plain or not series.axes.endswith(("YX", "YXS")):
+        raise missing
+    with TiffImageFile(io.BytesIO(data)) as image:
+        frames: list[NDArray[Any]] = []
+        for index in range(getattr(image, "n_frames", 1)):
+            image.seek(index)
+            frame = np.asarray(image)
+            if frame.dtype.newbyteorder("=") != dtype.newbyteorder("="):
+                raise missing
+            frames.append(frame)
+    stack = np.stack(frames)
+    if stack.size != math.prod(series.shape):
+        raise missing
+    return stack.reshape(series.shape)
+
+
+class _Quiet(logging.Filter):
+    """Keeps tifffile's log away from the user while this thread is reading; what matters is raised."""
+
+    reading = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(self.reading, "now", False)
+
+
+_FILTER = _Quiet()
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    logging.getLogger("tifffile").addFilter(_FILTER)  # adding it again changes nothing
+    _Quiet.reading.now = True
+    try:
+        yield
+    finally:
+        _Quiet.reading.now = False
+
+
+TIFF = Format("TIFF", (".tif", ".tiff"), lambda head: head.startswith(_MAGIC), decode)
