@@ -1,0 +1,164 @@
+"""The pitfall advisor: where a number of this run misleads, and which one to look at instead.
+
+Every warning follows from counts that are there already. It says what was found, with figures, and
+names the metric to read. The limits are stated here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .evaluation import Evaluation
+from .metrics import accuracy, iou, mean_iou
+from .statistics.confusion import Confusion
+
+LARGE_SHARE = 0.7  # one class with more of the pixels than this makes accuracy easy
+NEAR_CONSTANT = 0.05  # accuracy less than this above the constant prediction
+FEW_PIXELS = 1000
+FEW_IMAGES = 5
+LARGE_VOID = 0.2
+DISAGREE = 0.1  # between pooled and mean over images
+SMALL_OBJECT = 100  # pixels of a class in an image, under which IoU jumps
+LIKELY_VOID = 255
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One warning: what was found, and the metric to look at instead."""
+
+    kind: str
+    text: str
+    metric: str
+
+
+def advise(evaluation: Evaluation) -> list[Advice]:
+    """All warnings for an evaluation."""
+    if not len(evaluation.records) or not evaluation.has(Confusion.name):
+        return []
+    facts = _PerImage(evaluation)
+    return [
+        a
+        for check in (_imbalance, _void, _likely_void, _absent, _rare, _small, _averages)
+        for a in check(evaluation, facts)
+    ]
+
+
+class _PerImage:
+    """What the checks need of each image, gathered in one pass."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        k = evaluation.pooled.classes.size
+        self.with_gt = np.zeros(k, np.int64)  # images that hold the class
+        self.small = np.zeros(k, np.int64)  # images that hold a few pixels of it
+        for _, stack in evaluation.stacks():
+            self.with_gt += (stack.gt > 0).sum(axis=0)
+            self.small += ((stack.gt > 0) & (stack.gt < SMALL_OBJECT)).sum(axis=0)
+
+
+def constant_accuracy(c: Confusion) -> float:
+    """The accuracy of predicting the largest class everywhere."""
+    return float(c.gt.max() / c.pixels) if c.gt.size and c.pixels else float("nan")
+
+
+def _imbalance(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
+    c = e.pooled
+    constant, value = constant_accuracy(c), accuracy.compute(c)
+    if constant > LARGE_SHARE or value - constant < NEAR_CONSTANT:
+        largest = _name(e, int(c.gt.argmax()))
+        yield Advice(
+            "imbalance",
+            f"accuracy {value:.3f} says little: predicting {largest} everywhere would score {constant:.3f}",
+            "iou" if c.binary else "mean_iou",
+        )
+
+
+def _void(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
+    c = e.pooled
+    share = float(c.ignored / max(1, c.ignored + c.pixels))
+    if share > LARGE_VOID:
+        yield Advice("void", f"{share:.0%} of the pixels are void or masked and in no number", "inspect")
+
+
+def _likely_void(e: Evaluation, facts: _PerImage) -> Iterator[Advice]:
+    c = e.pooled
+    if e.facts.labels is None and not c.binary and LIKELY_VOID in (ids := c.classes.tolist()):
+        at = ids.index(LIKELY_VOID)
+        if c.gt[at] and not c.pred[at] and len(ids) > 2:
+            yield Advice(
+                "likely void",
+                f"label 255 is in the ground truth of {facts.with_gt[at]} images and never predicted: if it is void, "
+                "say --ignore 255, else its IoU of 0 pulls every mean down",
+                "mean_iou",
+            )
+
+
+def _absent(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
+    c = e.pooled
+    if c.binary:
+        return
+    for at in np.flatnonzero((c.gt == 0) & (c.pred > 0)).tolist():
+        yield Advice(
+            "absent",
+            f"{_name(e, at)} is predicted on {int(c.pred[at])} pixels and never in the ground truth: "
+            "its IoU is 0 and counts in the mean, its recall is undefined",
+            "precision",
+        )
+
+
+def _rare(e: Evaluation, facts: _PerImage) -> Iterator[Advice]:
+    c = e.pooled
+    present = (c.gt > 0) & ~((c.classes == 0) & c.binary)
+    few_pixels, few_images = present & (c.gt < FEW_PIXELS), present & (facts.with_gt < min(FEW_IMAGES, len(e.records)))
+    for at in np.flatnonzero(few_pixels | few_images).tolist():
+        yield Advice(
+            "rare",
+            f"{_name(e, at)} has {int(c.gt[at])} pixels in {int(facts.with_gt[at])} of {len(e.records)} images: "
+            "its values rest on little and move the mean over classes as much as any other",
+            "frequency_weighted_iou" if not c.binary else "recall",
+        )
+
+
+def _small(e: Evaluation, facts: _PerImage) -> Iterator[Advice]:
+    c = e.pooled
+    often = (facts.small >= 3) & (facts.small >= 0.2 * np.maximum(facts.with_gt, 1))
+    names = [
+        f"{_name(e, int(at))} ({int(facts.small[at])} images)"
+        for at in np.flatnonzero(often & ~((c.classes == 0) & c.binary))
+    ]
+    if names:
+        yield Advice(
+            "small",
+            f"some images hold fewer than {SMALL_OBJECT} pixels of {_listed(names)}: there one pixel moves the "
+            "IoU of the image by a percent or more; trust the pooled value over the mean over images",
+            "iou",
+        )
+
+
+def _averages(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
+    if e.pooled.binary:
+        pooled, images = e.value(iou), e.value(iou, over="images")
+        name = "iou"
+    else:
+        pooled, images = e.value(mean_iou), e.value(mean_iou, over="images")
+        name = "mean_iou"
+    if abs(pooled - images) > DISAGREE:
+        yield Advice(
+            "averages",
+            f"{name} is {pooled:.3f} pooled and {images:.3f} as mean over images: large images or objects decide the "
+            "first, small and rare ones the second; say which one you report",
+            name,
+        )
+
+
+def _name(e: Evaluation, at: int) -> str:
+    if e.pooled.binary:
+        return ("the background", "the foreground")[at]
+    title = e.titles()[at]
+    return f"class {title}" if title is not None and title.isdigit() else f"{title}"
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,145 @@
+"""Inspection: what would be evaluated, before any work. Nothing stops it; everything wrong is listed.
+
+Every file is read once and on its own: shapes, types, the labels on both sides with their pixels. From
+that follow the share of void, the class frequencies, the labels that no label file knows, the pairs
+that do not fit, and what `--task auto` would choose and why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import DataError, LabelError
+from .formats.label_maps import open_label_map
+from .kernels import joint_counts
+from .labels import LabelSet
+from .masks import pair
+from .pairing import Pair, Pairing
+from .progress import Bar
+from .statistics.confusion import MAX_CLASSES, Reading
+from .tasks import Choice, Side, choose
+
+
+@dataclass
+class SideFound:
+    """One side of the data set: how often each shape, type and label occurs. `values.many` cuts the labels off."""
+
+    files: int = 0
+    shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    types: Counter[str] = field(default_factory=Counter)
+    pixels: Counter[int] = field(default_factory=Counter)
+    images: Counter[int] = field(default_factory=Counter)
+    side: Side = field(default_factory=Side)
+
+
+@dataclass
+class Inspection:
+    """What was found; `problems` are lines that name a file, `choice` is None where no task can be told."""
+
+    pairing: Pairing
+    gt: SideFound = field(default_factory=SideFound)
+    pred: SideFound = field(default_factory=SideFound)
+    notes: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    choice: Choice | None = None
+    why_not: str | None = None
+
+    def void(self, reading: Reading) -> tuple[int, int]:
+        """Pixels whose ground truth is void, and all pixels."""
+        labels = np.array(sorted(self.gt.pixels), np.int64)
+        n = np.array([self.gt.pixels[v] for v in labels.tolist()], np.int64)
+        kept = np.isin(reading.class_of(labels), reading.classes(labels.tolist()))
+        return int(n[~kept].sum()), int(n.sum())
+
+    def unknown(self, labels: LabelSet | None, ignore: Sequence[int]) -> dict[str, list[int]]:
+        """Labels that no label file knows, by side."""
+        if labels is None:
+            return {}
+        known = labels.ignoring(ignore).id_of_source
+        sides = {"ground truth": self.gt, "prediction": self.pred}
+        return {k: v for k, s in sides.items() if (v := sorted(x for x in s.pixels if x not in known))}
+
+
+@dataclass(frozen=True)
+class _File:
+    """What one file holds."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    values: tuple[int, ...]
+    pixels: tuple[int, ...]
+    notes: tuple[str, ...]
+    fractions: bool = False
+
+
+def inspect(
+    pairing: Pairing,
+    labels: LabelSet | None = None,
+    ignore: Sequence[int] = (),
+    max_pixels: int | None = None,
+    workers: int | None = None,
+    bar: Bar | None = None,
+) -> Inspection:
+    """Read every file and say what is there."""
+    found = Inspection(pairing)
+    look = partial(_look, labels=labels, max_pixels=max_pixels)
+    with ThreadPoolExecutor(workers) as pool:
+        for gt, pred, problems in pool.map(look, pairing.pairs):
+            _take(found.gt, gt)
+            _take(found.pred, pred)
+            found.problems += problems
+            for side, file in (("ground truth", gt), ("prediction", pred)):
+                found.notes.update(f"{side}: {note}" for note in (file.notes if file else ()))
+            if bar is not None:
+                bar.advance(1)
+    try:
+        found.choice = choose(found.gt.side, found.pred.side, ignore, labels is not None)
+    except DataError as error:
+        found.why_not = str(error)
+    return found
+
+
+def _look(one: Pair, labels: LabelSet | None, max_pixels: int | None) -> tuple[_File | None, _File | None, list[str]]:
+    problems: list[str] = []
+    read: list[Any] = []
+    for path in (one.gt, one.pred):
+        try:
+            read.append(None if path is None else _open(path, labels, max_pixels))
+        except DataError as error:
+            problems.append(str(error))
+            read.append(None)
+    gt, pred = read
+    if gt and pred:
+        try:
+            pair(gt[0], pred[0])
+        except LabelError as error:
+            problems.append(str(error.at(one.pred or one.gt)))
+    return gt and gt[1], pred and pred[1], problems
+
+
+def _open(path: Path, labels: LabelSet | None, max_pixels: int | None) -> Any:
+    opened = open_label_map(path, labels, max_pixels)
+    array = opened.map.array
+    values, _, n = joint_counts(array, array)
+    return opened.map, _File(array.shape, str(array.dtype), tuple(values.tolist()), tuple(n.tolist()), opened.notes)
+
+
+def _take(side: SideFound, file: _File | None) -> None:
+    if file is None:
+        return
+    side.files += 1
+    side.shapes[file.shape] += 1
+    side.types[file.dtype] += 1
+    side.side.see(file.values)
+    side.side.many |= len(file.values) > MAX_CLASSES
+    if len(side.pixels) <= 4 * MAX_CLASSES:
+        side.pixels.update(dict(zip(file.values, file.pixels, strict=True)))
+        side.images.update(file.values)

@@ -1,0 +1,332 @@
+"""Readings: what the stored counts mean, once it is known what the data is.
+
+What is stored of an image does not depend on the question: for two maps of integers it is the table of
+all pairs of labels (`LabelCounts`), whether these are classes, ids of objects or 8-bit scores. The
+*facts* of the whole data set say which. A *source* then makes statistics of the stored bytes: of all
+images together (`pool`), or of a block of them one by one (`stack`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import reduce
+from operator import add
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UsageError
+from .kernels import ScoreCounts
+from .labels import LabelSet
+from .statistics.confusion import VOID, Confusion, LabelCounts, Reading, read
+from .statistics.image_scores import ImageScores, binary_stack
+from .statistics.overlap import Overlap, concatenate, of_objects
+from .statistics.scores import CoarseScores, Scores
+from .uncertainty import Sampler, groups_of, summed
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of all the data of an evaluation; every number depends on it, so the signature says it.
+
+    task       "binary", "semantic", "instance" or "panoptic"; None until the first image decides
+    labels     the labels that may occur
+    ignore     void labels
+    positive   the foreground labels of a binary task
+    scores     where predictions are score maps: the type of a score ("u1", "u2", "f2", "f4", "f8")
+    threshold  the score from which on a pixel counts as foreground
+    searched   the threshold was not given but found, as the best for a metric
+    missing    what was done about predictions that are not there, and how many there were
+    extra      how many predictions without ground truth were left out
+    region     whether a mask restricts the pixels
+    convention  the rules of a reference implementation, for metrics that name none
+    as_declared  areas and crowds of segments are taken as the file declares them, also against its pixels
+    classed    objects have classes of their own
+    """
+
+    task: str | None = None
+    labels: LabelSet | None = None
+    ignore: tuple[int, ...] = ()
+    positive: tuple[int, ...] = (1,)
+    scores: str = ""
+    threshold: float = 0.5
+    searched: bool = False
+    missing: tuple[str, int] | None = None
+    extra: int = 0
+    region: bool = False
+    convention: str | None = None
+    as_declared: bool = False
+    classed: bool = False
+
+    @property
+    def reading(self) -> Reading:
+        """How labels in files are read as classes."""
+        binary = frozenset(self.positive) if self.task == "binary" else None
+        return Reading(self.labels, self.ignore, binary, self.least if self.scores[:1] == "u" else None)
+
+    @property
+    def least(self) -> int:
+        """The least integer score, as it stands in the file, that reaches the threshold."""
+        return math.ceil(Fraction(self.threshold) * np.iinfo(self.scores).max)
+
+    @property
+    def signature(self) -> list[str]:
+        """The facts that are not as they are by default, in a fixed order."""
+        void = sorted({*self.ignore, *(self.labels.ignored if self.labels else ())})
+        usual = self.task != "binary" or self.positive in ((1,), (255,), (1, 255))
+        parts = {
+            "convention": self.convention or "",
+            "areas": "declared" if self.as_declared else "",
+            "ignore": ",".join(map(str, void)),
+            "classes": self.labels.digest if self.labels else "",
+            "positive": "" if usual else ",".join(map(str, self.positive)),
+            "threshold": f"{self.threshold:.6g}" if self.scores else "",
+            "region": "mask" if self.region else "",
+            "missing": f"{self.missing[0]},{self.missing[1]}" if self.missing and self.missing[1] else "",
+            "extra": f"skip,{self.extra}" if self.extra else "",
+        }
+        return [f"{k}:{v}" for k, v in parts.items() if v]
+
+
+class Source(Protocol):
+    """Makes the statistic of one name from what is stored."""
+
+    @property
+    def stored(self) -> str:
+        """The name under which it is stored."""
+        ...
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Any:
+        """The statistic of all images together, of the images' bytes and of the sum that was kept, if any."""
+        ...
+
+    def stack(self, blobs: Sequence[bytes], pooled: Any) -> Any:
+        """The statistics of some images: what a metric answers with a leading axis for."""
+        ...
+
+    def sampler(self, images: int, pooled: Any, stacks: Iterable[Any]) -> Sampler:
+        """What resamples of the images are drawn from."""
+        ...
+
+
+def statistics_of(facts: Facts) -> dict[str, Callable[[Facts], Source]]:
+    """The statistics that a task has, by their names, and what makes them."""
+    if facts.classed:
+        return {Overlap.name: Segmented}
+    if facts.task == "instance":
+        return {Overlap.name: Objects}
+    if facts.scores[:1] == "f":
+        return {Confusion.name: FloatConfusions, Scores.name: FloatScores}
+    return {Confusion.name: Confusions, **({Scores.name: IntegerScores} if facts.scores else {})}
+
+
+def source(name: str, facts: Facts) -> Source:
+    """Where the statistic `name` comes from. Raises UsageError where the task has none."""
+    found = statistics_of(facts).get(name)
+    if found is None:
+        kind = f"task {facts.task}" + (" without score maps" if facts.task == "binary" and not facts.scores else "")
+        raise UsageError(f"{kind} has no {name} to compute this from")
+    return found(facts)
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """Confusions from tables of labels."""
+
+    facts: Facts
+    stored: str = LabelCounts.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Confusion:
+        reading = self.facts.reading
+        parts = [read([LabelCounts.from_bytes(b) for b in blobs], reading, whole=True) for blobs in blocks]
+        return reduce(add, parts) if parts else read([], reading, whole=True)
+
+    def stack(self, blobs: Sequence[bytes], pooled: Confusion) -> Confusion:
+        return read([LabelCounts.from_bytes(b) for b in blobs], self.facts.reading, pooled.classes.tolist())
+
+    def sampler(self, images: int, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
+        return _confusions_by_group(images, pooled, stacks)
+
+
+@dataclass(frozen=True)
+class IntegerScores:
+    """Score histograms from tables of labels in which the predictions are 8- or 16-bit scores."""
+
+    facts: Facts
+    stored: str = LabelCounts.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Scores:
+        parts = [self._scores(b) for blobs in blocks for b in blobs]
+        none = np.empty(0, np.int64)
+        return reduce(add, parts) if parts else self._made(none, none, none, 0)
+
+    def stack(self, blobs: Sequence[bytes], pooled: Scores) -> list[Scores]:
+        return [self._scores(b) for b in blobs]
+
+    def sampler(self, images: int, pooled: Scores, stacks: Iterable[list[Scores]]) -> CoarseScores:
+        return _scores_by_group(images, (s.coarse() for stack in stacks for s in stack))
+
+    def _scores(self, blob: bytes) -> Scores:
+        counts = LabelCounts.from_bytes(blob)
+        kind = replace(self.facts.reading, least=None).class_of(counts.a)
+        valid = kind != VOID
+        score = np.where(counts.b == VOID, 0, counts.b)  # no prediction is a map of zeros
+        n, left_out = counts.n, counts.left_out + int(counts.n[~valid].sum())
+        keys, at = np.unique(score[valid], return_inverse=True)
+        both = np.zeros((2, keys.size), np.int64)
+        np.add.at(both, (1 - kind[valid], at), n[valid])
+        return self._made(keys, both[0], both[1], left_out)
+
+    def _made(self, keys: Ints, pos: Ints, neg: Ints, left_out: int) -> Scores:
+        dtype = np.dtype(self.facts.scores)
+        high = np.stack([np.arange(keys.size), pos, neg], axis=1)
+        low = np.zeros((keys.size, 2), np.uint8)
+        return Scores(ScoreCounts(keys.astype(dtype), low, high), dtype, ignored=left_out)
+
+
+@dataclass(frozen=True)
+class FloatScores:
+    """Score histograms of maps of floats: the pooled one whole, of each image what `ImageScores` keeps."""
+
+    facts: Facts
+    stored: str = ImageScores.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Scores:
+        if summed is None:
+            raise UsageError("there is no score map to compute this from")
+        return Scores.from_bytes(summed).pooled()
+
+    def stack(self, blobs: Sequence[bytes], pooled: Scores) -> list[ImageScores]:
+        return [ImageScores.from_bytes(b) for b in blobs]
+
+    def sampler(self, images: int, pooled: Scores, stacks: Iterable[list[ImageScores]]) -> CoarseScores:
+        return _scores_by_group(images, (s.coarse for stack in stacks for s in stack))
+
+
+@dataclass(frozen=True)
+class FloatConfusions:
+    """Binary confusions of maps of floats at the threshold: the one that was counted, or one on the coarse grid."""
+
+    facts: Facts
+    stored: str = ImageScores.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Confusion:
+        cells, ignored = np.zeros(4, np.int64), 0
+        for blobs in blocks:
+            c, i = self._cells(blobs)
+            cells, ignored = cells + c.sum(axis=0), ignored + i.sum()
+        return binary_stack(cells, np.array(ignored))
+
+    def stack(self, blobs: Sequence[bytes], pooled: Confusion) -> Confusion:
+        return binary_stack(*self._cells(blobs))
+
+    def sampler(self, images: int, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
+        return _confusions_by_group(images, pooled, stacks)
+
+    def _cells(self, blobs: Sequence[bytes]) -> tuple[Ints, Ints]:
+        found = [ImageScores.from_bytes(b) for b in blobs]
+        edge = self.facts.threshold if self.facts.searched else None
+        cells = np.array([x.at if edge is None else x.above(edge) for x in found], np.int64)
+        return cells.reshape(-1, 4), np.array([x.ignored for x in found], np.int64)
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Objects and what they share, from tables of labels that are ids; 0 is background."""
+
+    facts: Facts
+    stored: str = LabelCounts.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Overlap:
+        return concatenate([self._overlap(b) for blobs in blocks for b in blobs])
+
+    def stack(self, blobs: Sequence[bytes], pooled: Overlap) -> Overlap:
+        return concatenate([self._overlap(b) for b in blobs]).by_image()
+
+    def sampler(self, images: int, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
+        return _ByGroup(pooled, images)
+
+    def _overlap(self, blob: bytes) -> Overlap:
+        counts = LabelCounts.from_bytes(blob)
+        void_a = np.isin(counts.a, self.facts.ignore)
+        no_object = [0, int(VOID), *self.facts.ignore]
+        gt = ~np.isin(counts.a, no_object)
+        pred = ~np.isin(counts.b, no_object)
+        gt_ids, at_a = np.unique(counts.a[gt], return_inverse=True)
+        pred_ids, at_b = np.unique(counts.b[pred], return_inverse=True)
+        gt_size, (pred_size, pred_void) = np.zeros(gt_ids.size, np.int64), np.zeros((2, pred_ids.size), np.int64)
+        np.add.at(gt_size, at_a, counts.n[gt])
+        np.add.at(pred_size, at_b, np.where(void_a, 0, counts.n)[pred])
+        np.add.at(pred_void, at_b, np.where(void_a, counts.n, 0)[pred])
+        both = gt & pred
+        pairs = (np.searchsorted(gt_ids, counts.a[both]), np.searchsorted(pred_ids, counts.b[both]), counts.n[both])
+        return of_objects(
+            {"id": gt_ids, "size": gt_size},
+            {"id": pred_ids, "size": pred_size, "void": pred_void},
+            pairs,
+            int(counts.n[~void_a].sum()),
+        )
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """Segments and what they share, as they were counted; what the file declares against its pixels is left aside."""
+
+    facts: Facts
+    stored: str = Overlap.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Overlap:
+        return self._read([b for blobs in blocks for b in blobs])
+
+    def stack(self, blobs: Sequence[bytes], pooled: Overlap) -> Overlap:
+        classes = {"classes": pooled.classes, "averaged": pooled.averaged, "thing": pooled.thing}
+        return replace(self._read(blobs), **classes).by_image()
+
+    def sampler(self, images: int, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
+        return _ByGroup(pooled, images)
+
+    def _read(self, blobs: Sequence[bytes]) -> Overlap:
+        o = concatenate([Overlap.from_bytes(b) for b in blobs]).under(self.facts.labels)
+        if self.facts.as_declared:
+            return o
+        return replace(o, gt_area=o.gt_size, gt_crowd=np.minimum(o.gt_crowd, 1))
+
+
+@dataclass(frozen=True)
+class _ByGroup:
+    """Resamples of an overlap, whose images are drawn in groups."""
+
+    overlap: Overlap
+    images: int
+
+    def resampled(self, weights: NDArray[np.float64]) -> Overlap:
+        return self.overlap.resampled(weights[:, np.arange(self.images) % weights.shape[1]])
+
+
+def _confusions_by_group(images: int, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
+    """The sums of each group of images, as a stack."""
+    groups, seen, total = groups_of(images), 0, None
+    for stack in stacks:
+        at = (seen + np.arange(len(stack.tp))) % groups
+        seen += len(at)
+        fields = {f: summed(getattr(stack, f), at, groups) for f in ("tp", "gt", "pred", "ignored")}
+        if total is not None:
+            fields = {f: x + getattr(total, f) for f, x in fields.items()}
+        total = replace(stack, **fields)
+    return pooled if total is None else total
+
+
+def _scores_by_group(images: int, found: Iterable[CoarseScores]) -> CoarseScores:
+    """The sums of each group of images on the coarse grid, as a stack."""
+    groups = groups_of(images)
+    total: list[CoarseScores | None] = [None] * groups
+    for i, coarse in enumerate(found):
+        before = total[i % groups]
+        total[i % groups] = coarse if before is None else before + coarse
+    return CoarseScores.stack(x for x in total if x is not None)

@@ -1,0 +1,304 @@
+"""A run: from ground truth and predictions to an evaluation, and with `out` to a folder that keeps it.
+
+The order of things: find the pairs, refuse what is missing; count every image into the store; decide
+the task, if that was left to us, from all the values that were seen; write results.json and rows.csv.
+Whatever stops a run, images that were finished stay in the store, and `resume` goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from . import panoptic
+from .counting import Counter, Job, Plan
+from .deciding import Question, decide, read_threshold
+from .errors import DataError, PairingError, UsageError, printable
+from .evaluation import Evaluation, default_metrics
+from .execution import count_all
+from .formats.labelfile import read_labels
+from .formats.packings import PACKINGS
+from .formats.panoptic import is_panoptic
+from .labels import LabelSet
+from .metrics import Metric, parse
+from .pairing import Pairing, check_complete, find_pairs
+from .progress import Bar, silent
+from .readings import Facts
+from .records import Memory, Records
+from .results import store_results, write_results, write_rows
+from .segments import told
+from .statistics.scores import Scores
+from .store import FILE, Store
+from .tasks import TASKS
+
+__all__ = ["evaluate", "open_run"]
+
+RESULTS, ROWS, REPORT = "results.json", "rows.csv", "report.html"
+
+AnyMetric = str | Metric[Any, Any]
+
+
+def evaluate(
+    gt: str | os.PathLike[str] | None = None,
+    pred: str | os.PathLike[str] | None = None,
+    metrics: Sequence[AnyMetric] | None = None,
+    *,
+    pairs: str | os.PathLike[str] | Iterable[tuple[str, Any, Any]] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    task: str = "auto",
+    labels: str | os.PathLike[str] | LabelSet | None = None,
+    classes: Iterable[int] | None = None,
+    ignore: int | Iterable[int] | None = None,
+    positive: int | Iterable[int] | None = None,
+    mask: str | os.PathLike[str] | None = None,
+    images: str | os.PathLike[str] | None = None,
+    missing: Literal["stop", "empty", "skip"] = "stop",
+    extra: Literal["stop", "skip"] = "stop",
+    threshold: float | str = 0.5,
+    max_pixels: int | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    logits: bool = False,
+    convention: str | None = None,
+    resume: bool = False,
+    progress: bool | Callable[[str, int], Bar] = False,
+) -> Evaluation:
+    """Evaluate predictions against ground truth.
+
+    gt, pred   folders, files, globs, or COCO panoptic JSON; or leave them out and give
+    pairs      an iterable of (name, gt, pred) arrays; with folders a template or a CSV file of pairs
+    metrics    names such as "mean_iou" or "fbeta(beta=2)"; by default all that need no parameter
+    out        a folder for run.sqlite, results.json and rows.csv
+    task       "binary", "semantic", "instance", "panoptic", or "auto": decided over the whole data set
+    labels     a label file, the name of a known set ("cityscapes", "voc"), or a `LabelSet`
+    classes    the labels that may occur, where there is no label file
+    ignore     void labels: pixels whose ground truth is void are not counted
+    positive   the foreground labels of a binary question
+    mask       a folder of masks, named as the ground truth; only their pixels are counted
+    images     a folder of photographs for the report
+    missing    what to do about ground truth without prediction: stop, count as "empty", or "skip"
+    extra      what to do about predictions without ground truth: stop or "skip"
+    threshold  score maps: the score from which on a pixel is foreground, or "best:dice" for the best of a metric
+    executor   any `concurrent.futures.Executor`; by default threads, `workers` of them
+    logits     floats are logits: the logistic function is applied
+    convention  panoptic, instance: how class and object share a pixel ("channels", "cityscapes", "kitti"), or
+                "panoptic" for all rules of panopticapi, declared areas included
+    resume     go on with the run in `out`
+
+    Raises UsageError for a wrong call and DataError for data that is not fit to evaluate.
+    """
+    chosen = [parse(m) if isinstance(m, str) else m for m in metrics] if metrics is not None else None
+    void = _numbers(ignore)
+    label_set = _label_set(labels, classes)
+    if pairs is not None and not isinstance(pairs, str | os.PathLike):
+        if gt is not None or pred is not None or out is not None:
+            raise UsageError("pairs of arrays go without gt, pred and out")
+        return _evaluate_arrays(pairs, chosen, void, label_set, task)
+    if gt is None or pred is None:
+        raise UsageError("evaluate needs gt and pred, or pairs of arrays")
+    if task not in TASKS[:5]:
+        known = ", ".join(TASKS[:5])
+        what = "is not supported yet" if task in TASKS else "is no task"
+        raise UsageError(f"task {task!r} {what}; choose one of {known}")
+    question = Question(
+        os.fspath(gt), os.fspath(pred), None if pairs is None else os.fspath(pairs), task, label_set, void,
+        _numbers(positive) or None, None if mask is None else os.fspath(mask), missing, extra,
+        read_threshold(threshold), logits, convention,
+    )  # fmt: skip
+    segments = _segments(question)
+    found = segments.pairing if segments else find_pairs(Path(gt), Path(pred), question.pairs)
+    pairing = check_complete(found, missing, extra)
+    bar = progress if callable(progress) else Bar if progress else silent
+    records = _records(out, question, resume)
+    plan = panoptic.plan(question, segments, max_pixels) if segments else _plan(question, chosen, max_pixels)
+    jobs = _jobs(question, pairing, segments)
+    _count(jobs, plan, records, executor, workers, bar)
+    facts, notices = panoptic.decide(question, segments, records) if segments else decide(question, pairing, records)
+    evaluation = Evaluation(default_metrics(facts) if chosen is None else chosen, facts=facts, records=records)
+    evaluation.notices = notices
+    evaluation.inputs = _inputs(question, pairing)
+    evaluation.photographs = None if images is None else os.fspath(images)
+    if isinstance(records, Store) and out is not None:
+        _write(Path(out), records, evaluation)
+    return evaluation
+
+
+def open_run(folder: str | os.PathLike[str]) -> Evaluation:
+    """The evaluation that a finished run keeps. Raises DataError where there is none or it is not finished."""
+    store = Store.open(Path(folder))
+    facts = store.facts()
+    if "finished" not in facts:
+        raise DataError("is not finished; the same command with --resume goes on from where it stopped", folder)
+    kept = facts["finished"]
+    made = Evaluation(kept["metrics"], facts=msgspec.convert(kept["facts"], Facts), records=store)
+    made.inputs, made.notices, made.photographs = kept["inputs"], kept["notices"], kept["photographs"]
+    return made
+
+
+# Steps
+
+
+def _evaluate_arrays(
+    pairs: Iterable[tuple[str, Any, Any]],
+    metrics: Sequence[Metric[Any, Any]] | None,
+    ignore: tuple[int, ...],
+    labels: LabelSet | None,
+    task: str,
+) -> Evaluation:
+    if task != "auto":
+        raise UsageError("for arrays the dtype decides the task; leave task away")
+    made = Evaluation(metrics, facts=Facts(labels=labels, ignore=ignore))
+    for name, gt, pred in pairs:
+        made.update(gt, pred, image=name)
+    return made
+
+
+def _records(out: str | os.PathLike[str] | None, question: Question, resume: bool) -> Records:
+    """Where the images go: memory, a fresh store, or the store that an interrupted run left."""
+    if out is None:
+        return Memory()
+    folder, asked = Path(out), msgspec.json.decode(msgspec.json.encode(question))
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{printable(str(folder))} is a file; -o needs a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (RESULTS, ROWS, REPORT):
+            (folder / name).unlink(missing_ok=True)
+        if resume and (folder / FILE).exists():
+            store = Store.open(folder)
+            before = store.facts().get("question")
+            if before is not None and (differs := [k for k, v in asked.items() if before.get(k) != v]):
+                raise UsageError(
+                    f"{printable(str(folder))} was begun with another {differs[0]}: {before.get(differs[0])!r}, "
+                    f"now {asked[differs[0]]!r}; leave --resume away to start afresh"
+                )
+        else:
+            store = Store.create(folder)
+        store.write_facts(question=asked)
+    except OSError as error:
+        raise UsageError(f"cannot write into {printable(str(folder))}: {error.strerror}") from None
+    return store
+
+
+def _segments(question: Question) -> panoptic.Data | None:
+    """What a panoptic question asks about; None for any other."""
+    gt = Path(question.gt)
+    packed = question.task == "instance" and question.convention in PACKINGS
+    if question.task == "panoptic" or packed or (question.task == "auto" and is_panoptic(gt)):
+        return panoptic.find(gt, Path(question.pred), question.pairs, question.labels, question.convention)
+    if question.convention is not None:
+        raise UsageError(
+            f"--convention {question.convention} says how panoptic maps are read and goes with --task panoptic or "
+            "instance; a metric names its own, as in object_f1(iou=0.5,convention=stardist)"
+        )
+    return None
+
+
+def _plan(question: Question, metrics: Sequence[Metric[Any, Any]] | None, max_pixels: int | None) -> Plan:
+    curves = [m for m in metrics or default_metrics(Facts("binary", scores="f4")) if m.statistic == Scores.name]
+    return Plan(
+        question.reading, question.task, max_pixels, question.threshold_counted, question.logits,
+        tuple(map(str, curves)),
+    )  # fmt: skip
+
+
+def _jobs(question: Question, pairing: Pairing, segments: panoptic.Data | None) -> list[Job]:
+    regions = _regions(question, pairing)
+    of = segments.segments if segments else {}
+    return [Job(p.name, p.gt, p.pred, regions.get(p.name), of.get(p.name)) for p in pairing.pairs]
+
+
+def _count(
+    jobs: Sequence[Job],
+    plan: Counter,
+    records: Records,
+    executor: Executor | None,
+    workers: int | None,
+    bar: Callable[[str, int], Bar],
+) -> None:
+    left = jobs
+    if isinstance(records, Store) and len(records):
+        _forget_changed(records, jobs)
+        left = [job for job in jobs if job.name not in records]
+    with bar("evaluating", len(jobs)) as shown:
+        shown.advance(len(jobs) - len(left))
+        count_all(left, plan, records, executor, workers, shown.advance)
+
+
+def _forget_changed(store: Store, jobs: Sequence[Job]) -> None:
+    """Drop from a resumed store what is no longer part of the run or was counted from other bytes."""
+    by_name = {job.name: job for job in jobs}
+    stale = [name for name in store.names() if name not in by_name or not _same_files(store, by_name[name])]
+    store.remove(stale)
+
+
+def _same_files(store: Store, job: Job) -> bool:
+    record = store[job.name]
+    files = (job.gt, job.pred)
+    now = [None if f is None else _digest(f) for f in files]
+    if job.segments is not None:
+        now = [d and told(d, s) for d, s in zip(now, job.segments, strict=True)]
+    return tuple(now) == record.digests
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _regions(question: Question, pairing: Pairing) -> Mapping[str, Path]:
+    if question.mask is None:
+        return {}
+    gt = Path(question.gt)
+    found = find_pairs(gt.with_suffix("") if gt.suffix.lower() == ".json" else gt, Path(question.mask), None)
+    regions = {p.name: p.pred for p in found.pairs if p.pred is not None}
+    lacking = [p.name for p in pairing.pairs if p.name not in regions]
+    if lacking:
+        raise PairingError(f"{len(lacking)} images have no mask in {question.mask}, such as {printable(lacking[0])}")
+    return regions
+
+
+def _inputs(question: Question, pairing: Pairing) -> dict[str, Any]:
+    return {
+        "gt": question.gt,
+        "pred": question.pred,
+        "pairs": len(pairing.pairs),
+        "missing_predictions": list(pairing.missing),
+        "extra_predictions": list(pairing.extra),
+    }
+
+
+def _write(folder: Path, store: Store, evaluation: Evaluation) -> None:
+    store_results(store, evaluation)
+    write_rows(folder / ROWS, evaluation)
+    write_results(folder / RESULTS, evaluation, evaluation.inputs)
+    store.write_facts(
+        finished={
+            "metrics": [str(m) for m in evaluation.metrics],
+            "facts": msgspec.to_builtins(evaluation.facts),
+            "inputs": evaluation.inputs,
+            "notices": evaluation.notices,
+            "photographs": evaluation.photographs,
+        }
+    )
+    store.settle()
+
+
+def _label_set(labels: Any, classes: Iterable[int] | None) -> LabelSet | None:
+    if labels is not None and classes is not None:
+        raise UsageError("give labels or classes, not both")
+    if classes is not None:
+        return LabelSet.of_ids(classes)
+    return labels if labels is None or isinstance(labels, LabelSet) else read_labels(labels)
+
+
+def _numbers(given: int | Iterable[int] | None) -> tuple[int, ...]:
+    return () if given is None else (given,) if isinstance(given, int) else tuple(sorted(set(given)))

@@ -1,0 +1,138 @@
+"""Comparison of two runs, beside an independent computation."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import maskmeter as mm
+from maskmeter.cli import main
+from maskmeter.comparison import compare, holm
+
+
+def evaluated(
+    share: float, images: int = 30, seed: int = 0, metrics: tuple[str, ...] = ("mean_iou", "iou")
+) -> mm.Evaluation:
+    """Images that are the same for every `share` of wrong pixels."""
+    done = mm.Evaluation(list(metrics))
+    for i in range(images):
+        rng = np.random.default_rng([seed, i])
+        gt = rng.integers(0, 3, 300)
+        wrong = rng.random(300) < share * rng.uniform(0.5, 1.5)
+        done.update(gt, np.where(wrong, (gt + 1) % 3, gt), image=f"{i:03d}")
+    return done
+
+
+def line(found, metric: str, over: str, class_: str | None = None):
+    return next(d for d in found.lines if (d.metric, d.class_, d.over) == (metric, class_, over))
+
+
+def test_differences_intervals_and_tests_agree_with_an_independent_computation() -> None:
+    a, b = evaluated(0.3), evaluated(0.25)
+    found = compare(a, b)
+    d = line(found, "mean_iou", "images")
+    (_, x), (_, y) = a.image_values("mean_iou"), b.image_values("mean_iou")
+    apart = (y - x)[:, 0]
+    assert d.difference == pytest.approx(apart.mean())
+    assert d.effect == pytest.approx(apart.mean() / apart.std(ddof=1))
+    assert (d.better, d.equal, d.worse) == ((apart > 0).sum(), (apart == 0).sum(), (apart < 0).sum())
+    theirs = stats.bootstrap((apart,), np.mean, n_resamples=20000, method="percentile", rng=1).confidence_interval
+    assert (d.low, d.high) == pytest.approx((theirs.low, theirs.high), abs=0.06 * (theirs.high - theirs.low))
+    tests = [stats.wilcoxon((y - x)[:, 0]).pvalue]
+    for k in range(3):
+        (_, p), (_, q) = a.image_values("iou"), b.image_values("iou")
+        tests.append(stats.wilcoxon(q[:, k] - p[:, k]).pvalue)
+    assert d.p == pytest.approx(holm(tests)[0])
+    assert found.moved[0].b - found.moved[0].a == pytest.approx(apart.max())
+
+
+def test_a_run_does_not_differ_from_itself_and_signs_turn() -> None:
+    a, b = evaluated(0.3), evaluated(0.25)
+    for d in compare(a, a).lines:
+        assert (d.difference, d.low, d.high, d.better, d.worse) == (0, 0, 0, 0, 0)
+        assert math.isnan(d.p)
+        assert not d.clear
+    for x, y in zip(compare(a, b).lines, compare(b, a).lines, strict=True):
+        assert x.difference == -y.difference
+        assert (x.low, x.high) == pytest.approx((-y.high, -y.low))
+        assert (x.better, x.worse) == (y.worse, y.better)
+
+
+def test_only_common_images_count() -> None:
+    a, b = evaluated(0.3, 20), evaluated(0.25, 30)
+    found = compare(a, b)
+    assert found.images == 20
+    assert found.only_b == [f"{i:03d}" for i in range(20, 30)]
+    assert line(found, "mean_iou", "pooled").b == evaluated(0.25, 20).value("mean_iou")
+
+
+def test_unlike_runs_are_not_compared() -> None:
+    a = evaluated(0.3)
+    other = mm.Evaluation(["iou"], ignore=1)
+    other.update([0, 1], [0, 1], image="000")
+    with pytest.raises(mm.UsageError, match="differ in ignore"):
+        compare(a, other)
+    apart = mm.Evaluation(["iou"])
+    apart.update([0, 1], [0, 1], image="elsewhere")
+    with pytest.raises(mm.DataError, match="no image in common"):
+        compare(a, apart)
+    with pytest.raises(mm.UsageError, match="no metric in common"):
+        compare(a, evaluated(0.3, metrics=("accuracy",)))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs on disk, b better than a on class 1 and worse on class 2."""
+    root = tmp_path_factory.mktemp("runs")
+    for side in ("gt", "a", "b"):
+        (root / side).mkdir()
+    for i in range(12):
+        rng = np.random.default_rng(i)
+        gt = rng.integers(0, 3, (20, 20)).astype(np.uint8)
+        np.save(root / "gt" / f"{i}.npy", gt)
+        for side, class_ in (("a", 1), ("b", 2)):
+            wrong = (gt == class_) & (rng.random(gt.shape) < 0.5)
+            np.save(root / side / f"{i}.npy", np.where(wrong, 0, gt))
+    for side in "ab":
+        assert (
+            main(["evaluate", str(root / "gt"), str(root / side), "-o", str(root / f"run_{side}"), "--no-report"]) == 0
+        )
+    return root
+
+
+def test_the_commands(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = str(runs / "run_a"), str(runs / "run_b")
+    assert main(["compare", a, b, "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    gain = {r["class"]: r["difference"] for r in rows if r["metric"] == "iou" and r["over"] == "pooled"}
+    assert gain["1"] > 0.4
+    assert gain["2"] < -0.4
+    assert main(["compare", a, b]) == 0
+    assert "12 images in both" in capsys.readouterr().out
+
+    gate = ["gate", b, "--require"]
+    assert main([*gate, "iou[1]>=0.9", "--require", "low(mean_iou)>=0.1", "--require", "iou[2]@images<0.9"]) == 0
+    assert main([*gate, "iou[2]>=0.9", "--junit", str(runs / "j.xml")]) == 1
+    assert "FAIL" in capsys.readouterr().out
+    assert 'failures="1"' in (runs / "j.xml").read_text()
+    assert main(["gate", b, "--baseline", a, "--no-worse", "iou"]) == 1
+    assert "iou[2]" in capsys.readouterr().out
+    assert main(["gate", a, "--baseline", a, "--no-worse", "iou"]) == 0
+    for wrong in ("mean_iou", "iou[9]>=1", "nothing>=1", "iou>=1", "low(iou[1]>=1"):
+        assert main([*gate, wrong]) == 2, wrong
+    assert main(["gate", b]) == 2
+
+
+def test_an_undefined_value_fails_a_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for side in ("gt", "pred"):
+        (tmp_path / side).mkdir()
+        np.save(tmp_path / side / "a.npy", np.zeros((2, 2), bool))
+    run = str(tmp_path / "run")
+    assert main(["evaluate", str(tmp_path / "gt"), str(tmp_path / "pred"), "-o", run, "--no-report"]) == 0
+    assert main(["gate", run, "--require", "iou>=0"]) == 1
+    assert "undefined" in capsys.readouterr().out
+    assert main(["gate", run, "--require", "low(accuracy)>=0"]) == 1
+    assert "no interval" in capsys.readouterr().out

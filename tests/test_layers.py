@@ -1,0 +1,96 @@
+"""Imports go down only, and importing the package is light."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import maskmeter
+
+SOURCE = Path(maskmeter.__file__).parent
+
+# From the ground up. A module may import from the floors below its own and from inside its own package.
+FLOORS = (
+    ("_version", "_native", "errors"),
+    ("labels", "segments", "kernels", "records", "tasks", "progress"),
+    ("masks",),
+    ("statistics", "formats"),
+    ("matching",),
+    ("fates",),
+    ("metrics", "pairing"),
+    ("counting",),
+    ("uncertainty", "store"),
+    ("readings", "inspection"),
+    ("evaluation",),
+    ("comparison", "results", "execution", "advisor"),
+    ("gates",),
+    ("deciding",),
+    ("panoptic",),
+    ("run",),
+    ("report",),
+    ("cli", "sample", "__init__", "__main__"),
+)
+
+# The exceptions, as few as can be: neighbours on one floor, and `run.report()`, which imports it when called.
+ALLOWED = {
+    ("evaluation", "report"),
+    ("cli", "sample"),
+    ("__main__", "cli"),
+}
+
+LAZY = ("PIL", "click", "jinja2", "matplotlib", "pandas", "rich", "scipy", "sqlite3", "tifffile")
+
+FILES = sorted(p.relative_to(SOURCE) for p in SOURCE.rglob("*.py"))
+PARTS = {p.name.split(".")[0] for p in SOURCE.iterdir()}
+
+
+def part(path: tuple[str, ...]) -> str:
+    """The part of the package that a dotted path inside it begins with; a name of the package's own is `__init__`."""
+    return path[0] if path and path[0] in PARTS else "__init__"
+
+
+def imported(file: Path) -> Iterator[tuple[str, int]]:
+    """The parts of the package that a file imports, at the top or inside a function, with the line."""
+    package = file.parent.parts
+    for node in ast.walk(ast.parse((SOURCE / file).read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            paths = [x.name for x in node.names if x.name.split(".")[0] == "maskmeter"]
+            yield from ((part(tuple(x.split(".")[1:])), node.lineno) for x in paths)
+        elif isinstance(node, ast.ImportFrom):
+            tail = tuple(node.module.split(".")) if node.module else ()
+            if node.level:
+                base = (*package[: len(package) - node.level + 1], *tail)
+            elif tail[0] == "maskmeter":
+                base = tail[1:]
+            else:
+                continue
+            for name in node.names:
+                yield part((*base, name.name)), node.lineno
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_imports_go_down(file: Path) -> None:
+    own = file.parts[0].removesuffix(".py")
+    floor = {name: height for height, names in enumerate(FLOORS) for name in names}
+    assert own in floor, f"{own} has no floor yet; give it one in FLOORS"
+    for other, line in imported(file):
+        assert other in floor, f"{other} has no floor yet; give it one in FLOORS"
+        assert other == own or floor[other] < floor[own] or (own, other) in ALLOWED, (
+            f"{file}:{line}: {own} imports {other}, which is not below it"
+        )
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """The modules that `import maskmeter` brings into a fresh interpreter."""
+    code = "import sys, json, maskmeter; print(json.dumps(sorted(sys.modules)))"
+    return set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_import_is_light(loaded: set[str], name: str) -> None:
+    assert name not in loaded, f"import maskmeter imports {name}; import it where it is used"
