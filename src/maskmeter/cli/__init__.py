@@ -1,0 +1,81 @@
+"""The command line: each command is a module, a few lines over the library.
+
+Commands are imported when they are called, so that `maskmeter --help` is quick. Whatever a user can
+cause ends in one line on stderr and an exit code: 1 a gate failed, 2 wrong usage, 3 data that is not
+fit to evaluate, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from .._version import __version__
+from ..errors import MaskmeterError, printable
+
+COMMANDS = {
+    "evaluate": "Evaluate predictions against ground truth.",
+    "inspect": "Show what would be evaluated, before any work.",
+    "report": "Write one self-contained HTML page about a run.",
+    "compare": "Compare two runs of the same images: differences, intervals, tests.",
+    "gate": "Check conditions on a run; exit code 1 where one fails.",
+    "explain": "Show how a number came about.",
+    "metrics": "List the metrics, or define one.",
+    "sample": "Write a small generated data set with two imperfect models.",
+    "demo": "Sample, evaluate, report: the whole tour.",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"{__name__}.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="maskmeter")
+def cli() -> None:
+    """Evaluate semantic, instance and panoptic segmentations.
+
+    Ground truth always comes first. `maskmeter demo` shows all of it on a generated data set.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and answer with its exit code."""
+    try:
+        return cli.main(argv, prog_name="maskmeter", standalone_mode=False) or 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except MaskmeterError as error:
+        say(f"maskmeter: {error}")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("maskmeter: interrupted")
+        return 130
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def say(line: str) -> None:
+    """One line on stderr, safe in a terminal."""
+    click.echo(printable(line), err=True)

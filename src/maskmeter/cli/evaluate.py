@@ -1,0 +1,147 @@
+"""`maskmeter evaluate GT PRED -o RUN`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+from ..evaluation import Evaluation
+from . import say
+from .tables import rows_as_markdown, summary
+
+RUN_FILES = "run.sqlite, results.json, rows.csv"
+
+
+def label_range(text: str) -> list[int]:
+    """`0-18` or `0,1,5-7` as a list of labels."""
+    out: list[int] = []
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-") if not part.strip().startswith("-") else (part.strip(), "", "")
+        try:
+            out += range(int(low), int(high) + 1) if dash else [int(low)]
+        except ValueError:
+            raise UsageError(f"--classes {text!r} is no range of labels; write 0-18 or 0,1,5-7") from None
+    return out
+
+
+def data_options(command: Any) -> Any:
+    """The options that say what the data is, the same for evaluate and inspect."""
+    for option in reversed(
+        [
+            click.argument("gt", type=click.Path(path_type=Path)),
+            click.argument("pred", type=click.Path(path_type=Path)),
+            click.option("--labels", metavar="FILE", help="Label file, or a known set: cityscapes, voc."),
+            click.option("--classes", metavar="RANGE", help="The labels that may occur, as in 0-18."),
+            click.option("--ignore", type=int, multiple=True, metavar="N", help="A void label; may be repeated."),
+            click.option("--pairs", metavar="TEMPLATE|CSV", help="As in {name}_gt.png={name}_pred.png, or a CSV."),
+            click.option("--max-pixels", type=int, metavar="N", help="Refuse larger images before they are decoded."),
+            click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Threads, by default one per core."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command()
+@data_options
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), metavar="RUN", help=f"A folder for {RUN_FILES} and report.html."
+)
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="METRIC",
+    help="As in iou or fbeta(beta=2); may be given more than once.",
+)
+@click.option(
+    "--task", default="auto", show_default=True, metavar="TASK", help="auto, binary, semantic, instance or panoptic."
+)
+@click.option(
+    "--convention",
+    metavar="NAME",
+    help="Class and object in one file: channels, cityscapes, kitti; or panoptic: all its rules.",
+)
+@click.option("--positive", type=int, multiple=True, metavar="N", help="The foreground label of a binary question.")
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Masks, named as the ground truth; only their pixels are counted.",
+)
+@click.option("--threshold", default="0.5", show_default=True, metavar="T", help="Score maps: a number, or best:dice.")
+@click.option("--logits", is_flag=True, help="Maps of floats hold logits.")
+@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Photographs for the report.")
+@click.option(
+    "--missing",
+    type=click.Choice(["stop", "empty", "skip"]),
+    default="stop",
+    show_default=True,
+    help="Ground truth without prediction.",
+)
+@click.option(
+    "--extra",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="Predictions without ground truth.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "md"]),
+    default="table",
+    show_default=True,
+    help="What is printed.",
+)
+def command(
+    gt: Path, pred: Path, labels: str | None, classes: str | None, ignore: tuple[int, ...], pairs: str | None,
+    max_pixels: int | None, jobs: int | None, out: Path | None, metrics: tuple[str, ...], positive: tuple[int, ...],
+    images: Path | None, resume: bool, no_report: bool, form: str, **choices: Any,
+) -> None:  # fmt: skip
+    """Evaluate the predictions PRED against the ground truth GT.
+
+    Both are folders, files, globs or COCO panoptic JSON. Files are paired by their relative path without suffix.
+    """
+    from ..run import evaluate
+
+    if resume and out is None:
+        raise UsageError("--resume needs -o RUN")
+    done = evaluate(
+        gt, pred, metrics or None, pairs=pairs, out=out, labels=labels, ignore=ignore or None,
+        classes=None if classes is None else label_range(classes), positive=positive or None, images=images,
+        max_pixels=max_pixels, workers=jobs, resume=resume, progress=True, **choices,
+    )  # fmt: skip
+    report = None
+    if out is not None and not no_report:
+        from ..report import write_report
+
+        report = out / "report.html"
+        write_report(done, report)
+    _print(done, form)
+    for notice in done.notices if form == "table" else ():
+        say(f"note: {notice}")
+    if report is not None:
+        say(f"report: {report}")
+
+
+def _print(done: Evaluation, form: str) -> None:
+    if form == "table":
+        click.echo(summary(done))
+    elif form == "json":
+        from ..results import results
+
+        click.echo(json.dumps(results(done, done.inputs), indent=1))
+    elif form == "csv":
+        from ..results import as_csv
+
+        click.echo(as_csv(done.rows()), nl=False)
+    else:
+        click.echo(rows_as_markdown(done), nl=False)

@@ -1,0 +1,163 @@
+"""`maskmeter inspect GT PRED`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import printable
+from ..formats.labelfile import read_labels
+from ..formats.panoptic import is_panoptic
+from ..inspection import Inspection, inspect
+from ..labels import LabelSet
+from ..pairing import find_pairs
+from ..progress import Bar
+from ..statistics.confusion import Reading
+from .evaluate import data_options, label_range
+from .tables import text_table
+
+
+@click.command()
+@data_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="What is printed.",
+)
+def command(
+    gt: Path, pred: Path, labels: str | None, classes: str | None, ignore: tuple[int, ...], pairs: str | None,
+    max_pixels: int | None, jobs: int | None, form: str,
+) -> None:  # fmt: skip
+    """Show what would be evaluated: pairing, sizes, label sets, and what is wrong.
+
+    Exit code 3 where `maskmeter evaluate` would stop.
+    """
+    if is_panoptic(gt):
+        _segments(gt, pred, labels, pairs, max_pixels, jobs, form)
+        return
+    label_set = read_labels(labels) if labels else LabelSet.of_ids(label_range(classes)) if classes else None
+    pairing = find_pairs(gt, pred, pairs)
+    with Bar("inspecting", len(pairing.pairs)) as bar:
+        found = inspect(pairing, label_set, ignore, max_pixels, jobs, bar)
+    facts = _facts(found, label_set, ignore, Reading(label_set, ignore))
+    click.echo(json.dumps(facts, indent=1) if form == "json" else _shown(facts))
+    if found.problems or facts["unknown_labels"] or pairing.missing or pairing.extra or found.choice is None:
+        raise click.exceptions.Exit(3)
+
+
+def _segments(
+    gt: Path, pred: Path, labels: str | None, pairs: str | None, max_pixels: int | None, jobs: int | None, form: str
+) -> None:
+    """Two panoptic JSON files: the images, the classes, and everything that disagrees."""
+    from .. import panoptic
+
+    data = panoptic.find(gt, pred, pairs, read_labels(labels) if labels else None, None)
+    found, pairing = panoptic.survey(data, jobs, max_pixels), data.pairing
+    facts: dict[str, Any] = {
+        "pairs": len(pairing.pairs),
+        "paired": pairing.how,
+        "missing_predictions": list(pairing.missing),
+        "extra_predictions": list(pairing.extra),
+        "segments": [{"class": c, "gt": g, "pred": p} for c, g, p in found.classes],
+        "task": "panoptic",
+        "notes": found.notes,
+        "problems": found.problems,
+    }
+    if form == "json":
+        click.echo(json.dumps(facts, indent=1))
+    else:
+        table = [[c, f"{g:,}", f"{p:,}"] for c, g, p in found.classes]
+        lines = [f"{facts['pairs']} pairs, {facts['paired']}", *_unpaired(facts), "", "task auto: panoptic", ""]
+        lines += [text_table(["class", "gt segments", "pred segments"], table), *_remarks(facts)]
+        click.echo("\n".join(lines))
+    if found.problems or pairing.missing or pairing.extra:
+        raise click.exceptions.Exit(3)
+
+
+def _facts(found: Inspection, labels: LabelSet | None, ignore: tuple[int, ...], reading: Reading) -> dict[str, Any]:
+    """Everything that is shown, as plain data."""
+    void, pixels = found.void(reading)
+    every = sorted({*found.gt.pixels, *found.pred.pixels})
+    known = labels.ignoring(ignore).id_of_source if labels is not None else {}
+    return {
+        "pairs": len(found.pairing.pairs),
+        "paired": found.pairing.how,
+        "missing_predictions": list(found.pairing.missing),
+        "extra_predictions": list(found.pairing.extra),
+        **{
+            name: {
+                "files": side.files,
+                "shapes": {"x".join(map(str, k)): n for k, n in side.shapes.most_common()},
+                "types": dict(side.types.most_common()),
+            }
+            for name, side in (("gt", found.gt), ("pred", found.pred))
+        },
+        "labels": [
+            {
+                "label": v,
+                "name": labels.title(known[v]) if labels is not None and v in known else None,
+                "gt_pixels": found.gt.pixels[v],
+                "gt_images": found.gt.images[v],
+                "pred_pixels": found.pred.pixels[v],
+                "pred_images": found.pred.images[v],
+            }
+            for v in every
+        ],
+        "pixels": pixels,
+        "void_pixels": void,
+        "unknown_labels": found.unknown(labels, ignore),
+        "task": found.choice and found.choice.task,
+        "why": found.choice.why if found.choice else found.why_not,
+        "notes": [note if k == 1 else f"{note} ({k} images)" for note, k in sorted(found.notes.items())],
+        "problems": found.problems,
+    }
+
+
+def _shown(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['pairs']} pairs, {facts['paired']}"]
+    for side, what in (("gt", "ground truth"), ("pred", "prediction")):
+        f = facts[side]
+        shapes = ", ".join(f"{k} ({n})" for k, n in list(f["shapes"].items())[:4])
+        more = f" and {len(f['shapes']) - 4} more" if len(f["shapes"]) > 4 else ""
+        lines.append(f"{what}: {f['files']} files, {', '.join(f['types'])}, {shapes}{more}")
+    lines += _unpaired(facts)
+    lines += ["", *_labels(facts["labels"], facts["pixels"])]
+    if facts["void_pixels"]:
+        lines.append(f"void: {facts['void_pixels'] / max(1, facts['pixels']):.1%} of the ground truth")
+    for side, unknown in facts["unknown_labels"].items():
+        lines.append(f"! labels of the {side} that are not declared: {', '.join(map(str, unknown[:20]))}")
+    lines += ["", f"task auto: {facts['task']} ({facts['why']})" if facts["task"] else f"! task auto: {facts['why']}"]
+    return "\n".join([*lines, *_remarks(facts)])
+
+
+def _unpaired(facts: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for what in ("missing_predictions", "extra_predictions"):
+        if names := facts[what]:
+            shown = ", ".join(printable(n) for n in names[:10]) + (", ..." if len(names) > 10 else "")
+            lines.append(f"{len(names)} {what.replace('_', ' ')}: {shown}")
+    return lines
+
+
+def _remarks(facts: dict[str, Any]) -> list[str]:
+    lines = [f"note: {printable(n)}" for n in facts["notes"]]
+    lines += [f"! {printable(p)}" for p in facts["problems"][:50]]
+    return [*lines, f"! and {len(facts['problems']) - 50} more"] if len(facts["problems"]) > 50 else lines
+
+
+def _labels(labels: list[dict[str, Any]], pixels: int, most: int = 60) -> list[str]:
+    header = ["label", "name", "gt pixels", "share", "gt images", "pred pixels", "pred images"]
+    table = [
+        [
+            str(x["label"]), x["name"] or "", f"{x['gt_pixels']:,}", f"{x['gt_pixels'] / max(1, pixels):.2%}",
+            str(x["gt_images"]), f"{x['pred_pixels']:,}", str(x["pred_images"]),
+        ]
+        for x in labels[:most]
+    ]  # fmt: skip
+    return [text_table(header, table), *([f"and {len(labels) - most} more labels"] if len(labels) > most else [])]
