@@ -1,0 +1,73 @@
+"""An evaluation as one HTML page that needs nothing else: no network, no server, no other file.
+
+A section is one module with one function `render`; where it has nothing to say, it is absent. This is
+the table of contents, in the order of the page.
+
+summary       the headline numbers, what they rest on, and what to beware of
+curves        ROC and precision-recall curves of score maps
+threshold     what it costs to move the threshold, with a slider
+calibration   whether scores are probabilities
+objects       objects found, by overlap and by size
+object-errors the worst images and the largest objects that went wrong
+classes       every class: values, support, bars
+confusion     which class was taken for which
+spread        how the values spread over the images
+gallery       the worst images, with photograph, ground truth, prediction and errors
+numbers       every metric that has one value
+definitions   what each number means, and how it was made
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..evaluation import Evaluation
+from ..results import write_whole
+from . import (
+    calibration,
+    classes,
+    confusion,
+    curves,
+    definitions,
+    gallery,
+    numbers,
+    object_errors,
+    objects,
+    spread,
+    summary,
+    threshold,
+)  # fmt: skip
+from .figures import write_figures
+from .findings import Findings
+from .page import Section, page
+
+__all__ = ["to_html", "write_figures", "write_report"]
+
+CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
+    ("summary", "Summary", summary.render),
+    ("curves", "Curves", curves.render),
+    ("threshold", "Threshold", threshold.render),
+    ("calibration", "Calibration", calibration.render),
+    ("objects", "Objects", objects.render),
+    ("object-errors", "Object errors", object_errors.render),
+    ("classes", "Classes", classes.render),
+    ("confusion", "Confusions", confusion.render),
+    ("spread", "Over the images", spread.render),
+    ("gallery", "Pictures", gallery.render),
+    ("numbers", "All metrics", numbers.render),
+    ("definitions", "Definitions", definitions.render),
+)
+
+
+def write_report(evaluation: Evaluation, path: str | os.PathLike[str]) -> None:
+    """Write the evaluation as one page."""
+    write_whole(Path(path), to_html(evaluation))
+
+
+def to_html(evaluation: Evaluation) -> str:
+    """The page."""
+    found = Findings(evaluation)
+    sections = [Section(id, title, html) for id, title, render in CONTENTS if (html := render(found)) is not None]
+    return page(summary.title(found), summary.lead(found), sections)

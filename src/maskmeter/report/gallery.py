@@ -1,0 +1,83 @@
+"""The worst images, and for contrast a few typical and the best ones: photograph, labels and errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import pictures, words
+from .cards import Card, card, occurring
+from .curves import drawable
+from .findings import Findings
+from .object_pictures import FATES
+from .page import fill
+from .threshold import shown_stops
+
+WORST, OTHERS = 12, 4
+FEW = 12  # up to so many images all are shown, in one group
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some images of a kind."""
+
+    id: str
+    title: str
+    cards: list[Card]
+
+
+def render(found: Findings) -> str | None:
+    """The section, absent without an image that has a value."""
+    chosen = choose(found)
+    if not chosen:
+        return None
+    groups = [Group(id, title, [card(found, at) for at in images]) for id, title, images in chosen]
+    cards = [card for group in groups for card in group.cards]
+    facts = found.evaluation.facts
+    scores = drawable(found)
+    return fill(
+        "gallery.html",
+        groups=groups,
+        metric=found.headline,
+        undefined=int(np.isnan(found.per_image.headline).sum()),
+        pictured=any(card.pictures for card in cards),
+        photos=any(card.pictures and card.pictures.photo for card in cards),
+        lack=next((card.pictures.lack for card in cards if card.pictures and card.pictures.lack), ""),
+        arrays=all(found.evaluation.records[card.name].gt is None for card in cards),
+        mode="fates" if found.objects else "one" if found.binary else "all",
+        views=_views(found),
+        stops=shown_stops(found) if scores else [],
+        used=found.used_stop if scores else 0,
+        foreground=words.colour(found.kinds[1].color) if found.binary else "",
+        kinds=occurring(found, [card.name for card in cards]),
+        colors={k: words.colour(v) for k, v in (("tp", pictures.TP), ("fp", pictures.FP), ("fn", pictures.FN))},
+        fates={k: words.colour(v) for k, v in FATES.items()},
+        unassigned=found.regions and bool(found.pooled.unassigned),
+        void=bool(facts.region) or any(fact.startswith("ignore:") for fact in facts.signature),
+    )
+
+
+def choose(found: Findings) -> list[tuple[str, str, list[int]]]:
+    """The images to show, by group: no image is in two."""
+    if not found.images or not found.ranked:
+        return []
+    values = found.per_image.headline
+    order: list[int] = [i for i in np.argsort(values, kind="stable").tolist() if not np.isnan(values[i])]
+    if not order:
+        return []
+    if len(order) <= FEW:
+        return [("worst", "All, worst first", order)]
+    worst = min(WORST, len(order) // 2)
+    rest, best = order[worst:-OTHERS], order[-OTHERS:][::-1]
+    middle = float(np.median(values[order]))
+    typical = sorted(sorted(rest, key=lambda i: abs(values[i] - middle))[:OTHERS], key=lambda i: (values[i], i))
+    groups = [("worst", "Worst", order[:worst]), ("typical", "Typical", typical), ("best", "Best", best)]
+    return [g for g in groups if g[2]]
+
+
+def _views(found: Findings) -> list[tuple[str, str]]:
+    """What can be shown of an image, and what the buttons say."""
+    last = "By fate" if found.objects else "Errors"
+    pred = "Scores" if found.curves else "Prediction"
+    return [("photo", "Photo"), ("gt", "Ground truth"), ("pred", pred), ("errors", last)]

@@ -1,0 +1,151 @@
+"""The headline numbers in plain words, by what was asked: pixels by class, scores, or objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..advisor import constant_accuracy
+from ..evaluation import Over
+from ..matching import match
+from ..metrics import (
+    Metric,
+    accuracy,
+    average_precision,
+    count_error,
+    dice,
+    ece,
+    iou,
+    mean_dice,
+    mean_iou,
+    mean_matched_iou,
+    merges,
+    pq,
+    precision,
+    recall,
+    roc_auc,
+    splits,
+)  # fmt: skip
+from ..metrics.instances import SUMMED
+from . import words
+from .findings import AT, BOTH, FOUND, RIGHT, Findings
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One big figure: what it is, its value, and the small print; `whole` where it counts something."""
+
+    label: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    notes: tuple[str, ...]
+    whole: bool = False
+
+    @property
+    def interval(self) -> bool:
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+def headlines(found: Findings) -> Iterator[Headline]:
+    """The big figures of the page."""
+    if found.objects:
+        return _of_objects(found)
+    if not found.regions:
+        return iter(())
+    if found.curves:
+        return _of_scores(found)
+    return _of_mask(found) if found.binary else _of_classes(found)
+
+
+def _of_objects(found: Findings) -> Iterator[Headline]:
+    o = found.overlap
+    m = match(o, AT)
+    objects, predicted = int((o.gt_crowd == 0).sum()), m.pred.size + m.spurious.size
+    hit = words.count(np.unique(m.gt).size)
+    yield _headline(
+        found,
+        "Objects found (recall)",
+        FOUND,
+        "pooled",
+        f"{hit} of {words.many(objects, 'object')} in the ground truth, at IoU {AT:g}",
+    )
+    yield _headline(
+        found,
+        "Predictions right (precision)",
+        RIGHT,
+        "pooled",
+        f"{words.count(m.pred.size)} of {words.many(predicted, 'predicted object')} match one, at IoU {AT:g}",
+    )
+    yield _headline(found, "Object F1", BOTH, "pooled", "recall and precision in one number")
+    yield _headline(
+        found, "Panoptic quality", pq, "pooled", "found, and well drawn: F1 times the mean IoU of the matches"
+    )
+    yield _headline(found, "Mean IoU of the matches", mean_matched_iou, "pooled", "how well found objects are drawn")
+    yield _headline(found, "Split objects", splits, "pooled", "one object drawn as several")
+    yield _headline(found, "Merged predictions", merges, "pooled", "several objects drawn as one")
+    yield _headline(
+        found, "Count error", count_error, "pooled", f"{words.count(predicted)} predicted, {words.count(objects)} there"
+    )
+
+
+def _of_scores(found: Findings) -> Iterator[Headline]:
+    from_score = f"at a score of {found.evaluation.facts.threshold:.3g}"
+    yield _headline(found, "ROC AUC", roc_auc, "pooled", "how often a positive pixel scores above a negative one")
+    s = found.scores
+    chance = words.figure(s.positives / (s.positives + s.negatives)) if s.size else "–"
+    yield _headline(found, "Average precision", average_precision, "pooled", f"over all thresholds; chance is {chance}")
+    yield _headline(found, "Calibration error", ece, "pooled", "how far scores are from frequencies (ECE)")
+    yield _headline(found, "IoU", iou, "pooled", from_score)
+    yield _headline(found, "Dice", dice, "images", f"the average image, {from_score}")
+    yield _headline(
+        found, "Precision", precision, "pooled", f"of what was predicted, the part that is right, {from_score}"
+    )
+    yield _headline(found, "Recall", recall, "pooled", f"of what is there, the part that was found, {from_score}")
+    yield _headline(found, "Pixel accuracy", accuracy, "pooled", _easy(found))
+
+
+def _of_mask(found: Findings) -> Iterator[Headline]:
+    yield _headline(found, "IoU", iou, "pooled", "all pixels of all images counted together")
+    yield _headline(found, "Dice", dice, "images", "the average image")
+    yield _headline(found, "Precision", precision, "pooled", "of what was predicted, the part that is right")
+    yield _headline(found, "Recall", recall, "pooled", "of what is there, the part that was found")
+    yield _headline(found, "Pixel accuracy", accuracy, "pooled", _easy(found))
+
+
+def _of_classes(found: Findings) -> Iterator[Headline]:
+    counted = sum(k.averaged and found.pooled.gt[k.at] + found.pooled.pred[k.at] > 0 for k in found.kinds)
+    pooled = f"all pixels counted together, then the mean over {words.many(counted, 'class', 'classes')}"
+    yield _headline(found, "Mean IoU, pooled", mean_iou, "pooled", pooled)
+    images = "each image on its own, then the mean of the images"
+    yield _headline(found, "Mean IoU, over images", mean_iou, "images", images)
+    yield _headline(found, "Mean Dice", mean_dice, "images", "the average image")
+    yield _headline(found, "Pixel accuracy", accuracy, "pooled", _easy(found))
+
+
+def _easy(found: Findings) -> str:
+    """What accuracy is worth."""
+    constant = constant_accuracy(found.pooled)
+    if math.isnan(constant):
+        return "no pixels to count"
+    largest = found.kinds[int(found.pooled.gt.argmax())].said
+    return f"predicting {largest} everywhere would score {words.figure(constant)}"
+
+
+def _headline(found: Findings, label: str, metric: Metric[Any, Any], over: Over, note: str) -> Headline:
+    """The figure under the average that its literature reports, and the other average in the small print."""
+    row, whole = found.row(metric, over), metric.name in SUMMED
+    notes = [note]
+    if metric is not mean_iou:
+        other = found.row(metric, "images" if over == "pooled" else "pooled")
+        if not math.isnan(other.value):
+            how = "per image" if whole else "pooled" if over == "images" else "as mean over images"
+            notes.append(f"{words.value(other.value, whole)} {how}")
+    if over == "images" and row.undefined:
+        notes.append(f"undefined in {words.many(row.undefined, 'image')}, which are left out")
+    return Headline(label, metric.name, row.value, row.low, row.high, tuple(notes), whole)

@@ -1,0 +1,170 @@
+"""Objects that went wrong: the images with the most of them, and the largest of each kind with their cut-outs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+
+import numpy as np
+
+from ..evaluation import Evaluation
+from ..fates import Fate, fates
+from ..readings import source
+from ..statistics.overlap import Overlap
+from . import pictures, words
+from .findings import AT, Findings
+from .object_pictures import FATES, Volume, by_fate
+from .page import fill
+from .photographs import NoPhotograph, photograph
+from .pictures import Unavailable
+
+LISTED = 12  # images
+SHOWN = 6  # objects of a kind
+SIDE = 200  # pixels of a cut-out
+
+# Which objects are shown of each kind: their side and their fate.
+KINDS: tuple[tuple[str, str, str, str], ...] = (
+    ("missed", "gt", "Missed", "objects of the ground truth that no prediction found"),
+    ("hallucinated", "pred", "Hallucinated", "predictions that found no object"),
+    ("split", "gt", "Split", "objects drawn as several, none of them good enough to match"),
+    ("merged", "pred", "Merged", "predictions that hold several objects and match none"),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """An image and its objects by fate."""
+
+    name: str
+    value: float
+    objects: int
+    predicted: int
+    of: Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """An object with what surrounds it: what is said of it, and its pictures where its files can be read."""
+
+    image: str
+    id: int
+    notes: str
+    size: tuple[int, int]
+    photo: str | None
+    overlay: str | None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The largest objects of a kind, of how many."""
+
+    fate: str
+    title: str
+    text: str
+    total: int
+    cutouts: list[Cutout]
+
+
+def render(found: Findings) -> str | None:
+    """The section, absent without objects that went wrong."""
+    if not found.objects or not found.images:
+        return None
+    total, largest = _largest(found.evaluation)
+    kinds = [
+        Kind(fate, title, text, total[side, fate], _cutouts(found, largest[side, fate]))
+        for fate, side, title, text in KINDS
+        if total[side, fate]
+    ]
+    if not kinds:
+        return None
+    lines = _worst(found)
+    return fill(
+        "object_errors.html",
+        kinds=kinds,
+        lines=lines,
+        images=found.images,
+        at=AT,
+        metric=found.headline,
+        colors={k: words.colour(c) for k, c in FATES.items()},
+        pictured=any(c.overlay for k in kinds for c in k.cutouts),
+    )
+
+
+def of_image(evaluation: Evaluation, name: str) -> list[Fate]:
+    """The objects of one image."""
+    blob = evaluation.records[name].statistics[source(Overlap.name, evaluation.facts).stored]
+    return fates(source(Overlap.name, evaluation.facts).pool([[blob]], None), AT)
+
+
+def _largest(e: Evaluation) -> tuple[Counter[tuple[str, str]], dict[tuple[str, str], list[tuple[str, Fate]]]]:
+    """How many objects of each side have each fate, and the largest of the kinds that are shown, with their images."""
+    total: Counter[tuple[str, str]] = Counter()
+    largest: dict[tuple[str, str], list[tuple[str, Fate]]] = {(side, fate): [] for fate, side, _, _ in KINDS}
+    for names, stack in e.stacks(Overlap.name):
+        found = fates(stack, AT)
+        total.update((f.side, f.fate) for f in found)
+        for (side, fate), kept in largest.items():
+            of_kind = [(names[f.image], f) for f in found if f.side == side and f.fate == fate]
+            largest[side, fate] = nlargest(SHOWN, [*kept, *of_kind], key=lambda x: x[1].pixels)
+    return total, largest
+
+
+def _worst(found: Findings) -> list[Line]:
+    """The images with the least value; those without one are left out."""
+    values = found.per_image.headline
+    order: list[int] = [i for i in np.argsort(values, kind="stable").tolist() if not np.isnan(values[i])]
+    return [_line(found, i) for i in order[:LISTED]]
+
+
+def _line(found: Findings, at: int) -> Line:
+    name = found.per_image.names[at]
+    objects = of_image(found.evaluation, name)
+    sides = Counter(f.side for f in objects)
+    of = Counter((f.side, f.fate) for f in objects)
+    return Line(name, float(found.per_image.headline[at]), sides["gt"], sides["pred"], of)
+
+
+def _cutouts(found: Findings, chosen: Sequence[tuple[str, Fate]]) -> list[Cutout]:
+    """The objects in their order; the files of an image are read once."""
+    drawn: dict[tuple[str, int], Cutout] = {}
+    for name in dict.fromkeys(name for name, _ in chosen):
+        try:
+            volume = Volume.open(found.evaluation.records[name], found.evaluation.facts)
+        except Unavailable:
+            volume = None
+        everything = of_image(found.evaluation, name) if volume else []
+        for f in (f for n, f in chosen if n == name):
+            drawn[name, f.id] = _cutout(found, name, f, volume, everything)
+    return [drawn[name, f.id] for name, f in chosen]
+
+
+def _cutout(found: Findings, name: str, f: Fate, volume: Volume | None, everything: Sequence[Fate]) -> Cutout:
+    around = None if volume is None else volume.around(f.side, f.id)
+    if volume is None or around is None:
+        return Cutout(name, f.id, _said(f), (0, 0), None, None)
+    objects, rows, columns = around
+    photo = None
+    try:
+        pixels = photograph(found.evaluation.photographs, name, objects.shape)
+    except NoPhotograph:
+        pass
+    else:
+        high, wide = pixels.shape[0] / objects.shape[0], pixels.shape[1] / objects.shape[1]
+        part = pixels[
+            int(rows.start * high) : round(rows.stop * high), int(columns.start * wide) : round(columns.stop * wide)
+        ]
+        photo = pictures.photo(part, (SIDE, SIDE))
+    part = objects.part(rows, columns).fitted(SIDE)
+    return Cutout(name, f.id, _said(f), part.shape, photo, by_fate(part, everything))
+
+
+def _said(f: Fate) -> str:
+    """What there is to say of an object, besides its size."""
+    size = f"{words.count(f.pixels)} px"
+    if f.fate == "split":
+        return f"{size}, in {f.parts} pieces"
+    if f.fate == "merged":
+        return f"{size}, holds {f.parts} objects"
+    return f"{size}, best IoU {words.figure(f.iou, 2)}" if f.iou > 0 else f"{size}, overlaps nothing"

@@ -1,0 +1,83 @@
+"""The page around the sections, and the one place where text becomes HTML.
+
+Every template is filled here, with everything escaped that comes from outside. The page needs nothing
+but itself: its policy forbids all connections, and lets only the script run whose hash it states.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+HERE = Path(__file__).parent
+SCRIPTS = ("page.js", "pictures.js", "gallery.js", "threshold.js")
+STYLES = ("page.css", "charts.css", "plotted.css", "gallery.css", "print.css")
+FILTERS = (
+    words.figure,
+    words.value,
+    words.end,
+    words.percent,
+    words.count,
+    words.many,
+    words.name,
+    words.cut,
+    words.whole,
+    words.colour,
+)
+
+
+class Section(NamedTuple):
+    """A section of the page: where it is found, what it is called, and what `fill` made of it."""
+
+    id: str
+    title: str
+    html: str
+
+
+@cache
+def environment() -> Environment:
+    """The templates of this folder."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    filters: dict[str, Any] = {f.__name__: f for f in FILTERS}
+    made.filters.update(filters)
+    return made
+
+
+def fill(template: str, **values: Any) -> str:
+    """The template with its values, which are text whatever they hold."""
+    return environment().get_template(template).render(values)
+
+
+def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    from markupsafe import Markup
+
+    script = "".join(_read(name) for name in SCRIPTS)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return fill(
+        "page.html",
+        title=title,
+        lead=lead,
+        sections=[(s.id, s.title, Markup(s.html)) for s in sections],
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'",
+        style=Markup("".join(_read(name) for name in STYLES)),
+        script=Markup(script),
+    )
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text("utf-8")

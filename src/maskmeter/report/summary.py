@@ -1,0 +1,142 @@
+"""The headline numbers in plain words, what they rest on, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..advisor import Advice, advise
+from . import words
+from .figure import last_part
+from .findings import Findings
+from .headlines import headlines
+from .page import fill
+
+NAMED = 5  # missing and extra files that are named one by one
+
+AT_ONCE, FOLDED = 3, 30  # warnings of one kind
+
+Fact = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Warnings:
+    """The advice of one kind: what is shown at once, what is folded away, and how many more there are."""
+
+    kind: str
+    shown: list[Advice]
+    folded: list[Advice]
+    more: int
+
+
+def title(found: Findings) -> str:
+    """What the page is about, on one line."""
+    pred = str(found.evaluation.inputs.get("pred") or "")
+    return f"Evaluation of {last_part(pred)}" if last_part(pred) else "Segmentation evaluation"
+
+
+def lead(found: Findings) -> str:
+    """What was asked, of how many images."""
+    task = found.evaluation.facts.task
+    scores = " from score maps" if found.curves else ""
+    what = f"{task} segmentation{scores}" if task else "nothing evaluated"
+    return f"{what} · {words.many(found.images, 'image')}"
+
+
+def render(found: Findings) -> str:
+    """The section. It is always there."""
+    e = found.evaluation
+    return fill(
+        "summary.html",
+        images=found.images,
+        headlines=list(headlines(found)) if found.images else [],
+        advice=_by_kind(advise(e)) if found.regions and found.pooled.pixels else [],
+        defined={m.name for m in (*e.metrics, *found.always)},
+        notices=e.notices,
+        facts=list(_facts(found)),
+    )
+
+
+def _facts(found: Findings) -> Iterator[Fact]:
+    """What was evaluated, row by row."""
+    e = found.evaluation
+    for key, label in (("gt", "Ground truth"), ("pred", "Prediction")):
+        if path := e.inputs.get(key):
+            yield label, words.name(str(path), 200)
+    yield "Images", words.count(found.images)
+    if found.regions:
+        yield from _of_regions(found)
+    elif found.objects and found.images:
+        o = found.overlap
+        yield "Objects", f"{words.count(o.gt_id.size)} in the ground truth, {words.count(o.pred_id.size)} predicted"
+        yield "Pixels counted", words.count(int(o.pixels.sum()))
+    if found.curves:
+        yield "Threshold", f"a score of {e.facts.threshold:.6g} and more is foreground"
+    if e.facts.region:
+        yield "Region", "only the pixels inside the given masks are counted"
+    yield from _files(found)
+    if undefined := _undefined(found):
+        yield "Undefined", undefined
+
+
+def _of_regions(found: Findings) -> Iterator[Fact]:
+    c = found.pooled
+    yield "Pixels counted", words.count(int(c.pixels))
+    if not found.binary:
+        without = [words.name(k.name) for k in found.kinds if not k.averaged]
+        said = words.many(len(found.kinds), "class", "classes")
+        yield "Classes", said + (f"; not in the means: {', '.join(without)}" if without else "")
+    if c.ignored:
+        void = [x for x in found.evaluation.facts.signature if x.startswith("ignore:")]
+        why = f" ({'label ' + void[0].removeprefix('ignore:')})" if void else ""
+        share = float(c.ignored / (c.ignored + c.pixels))
+        yield "Left out as void or masked", f"{words.percent(share)} of all pixels{why}"
+    if c.unassigned:
+        yield "Given no class", f"{words.count(int(c.unassigned))} counted pixels were predicted as void"
+
+
+def _files(found: Findings) -> Iterator[Fact]:
+    e = found.evaluation
+    if e.facts.missing and e.facts.missing[1]:
+        how, n = e.facts.missing
+        did = "counted as empty" if how == "empty" else "left out"
+        yield "Missing predictions", f"{words.count(n)}, {did}{_some(e.inputs.get('missing_predictions'))}"
+    if e.facts.extra:
+        extra = _some(e.inputs.get("extra_predictions"))
+        yield "Without ground truth", f"{words.count(e.facts.extra)}, left out{extra}"
+
+
+def _some(names: Any) -> str:
+    if not isinstance(names, list) or not names:
+        return ""
+    shown = [words.name(str(n)) for n in names[:NAMED]]
+    more = f" and {words.count(len(names) - NAMED)} more" if len(names) > NAMED else ""
+    return f": {', '.join(shown)}{more}"
+
+
+def _undefined(found: Findings) -> str:
+    """What has no value, in words; empty where all is defined."""
+    said: list[str] = []
+    whole = not found.regions or found.binary
+    absent = [] if whole else [k for k in found.kinds if found.pooled.gt[k.at] + found.pooled.pred[k.at] == 0]
+    if absent:
+        names = ", ".join(words.name(k.name) for k in absent[:NAMED])
+        more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+        said.append(f"{words.many(len(absent), 'class', 'classes')} occur nowhere and have no value: {names}{more}")
+    row = found.row(found.headline, "images") if found.regions or (found.objects and found.images) else None
+    if row is not None and row.undefined:
+        images = words.many(found.images, "image")
+        said.append(f"{found.headline} has no value in {words.count(row.undefined)} of {images}")
+    return "; ".join(said)
+
+
+def _by_kind(advice: list[Advice]) -> list[Warnings]:
+    """The warnings of each kind, a few of them at once and the others folded away."""
+    found: dict[str, list[Advice]] = {}
+    for a in advice:
+        found.setdefault(a.kind, []).append(a)
+    return [
+        Warnings(kind.capitalize(), of_kind[:AT_ONCE], of_kind[AT_ONCE:][:FOLDED], len(of_kind) - AT_ONCE)
+        for kind, of_kind in found.items()
+    ]
