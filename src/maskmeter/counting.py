@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -41,10 +42,17 @@ class Job(NamedTuple):
     segments: tuple[Segments, Segments] | None = None
 
 
+Digests = tuple[str | None, str | None]
+
+
 class Counter(Protocol):
-    """A way to count an image. Raises DataError for one that is not fit."""
+    """A way to count an image. Raises DataError for one that is not fit.
+
+    `digests` are those that its record would have now, as far as the files can be read.
+    """
 
     def count(self, job: Job) -> Record: ...
+    def digests(self, job: Job) -> Digests: ...
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,18 @@ class Plan:
     def count(self, job: Job) -> Record:
         """Count two label maps, or a label map and a map of scores."""
         return _count(job, self)
+
+    def digests(self, job: Job) -> Digests:
+        """Of both files."""
+        return digest_of(job.gt), digest_of(job.pred)
+
+
+def digest_of(path: Path | None) -> str | None:
+    """The digest of a file's bytes; None where there is none."""
+    try:
+        return None if path is None else sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 class Failure(NamedTuple):
@@ -97,7 +117,7 @@ def _count(job: Job, plan: Plan) -> Record:
     if job.pred is None:
         counts = _without_prediction(gt.map.array, region)
         _check(plan, counts.a, "ground truth", job.gt)
-        return _record(job, gt, None, {LabelCounts.name: counts.to_bytes()})
+        return _record(job, gt, None, {LabelCounts.name: counts.to_bytes(), **_no_scores(plan, gt, region)})
     pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels)
     if isinstance(pred, OpenedScores) and plan.task in ("auto", "binary"):
         return _count_floats(job, plan, gt, pred, region)
@@ -118,20 +138,34 @@ def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: 
     statistics: dict[str, bytes] = {}
     if pred.map is not None and not plan.logits:
         statistics[LabelCounts.name] = _labels(job, plan, gt, pred.map, region).to_bytes()
-    named = plan.reading.positive
-    positive = None if named in (None, FOREGROUND) else sorted(named or ())
     try:
-        found = scores(
-            gt.map, pred.scores, ignore=plan.reading.ignore, mask=region, positive=positive, logits=plan.logits
-        )
+        found, kept = _scores(plan, gt, pred.scores, region, plan.logits)
     except DataError:
         if statistics:  # float labels of several classes
             return _record(job, gt, pred, statistics)
         raise
+    return _record(job, gt, pred, {**statistics, ImageScores.name: kept.to_bytes()}, {Scores.name: found})
+
+
+def _no_scores(plan: Plan, gt: Opened, region: Region) -> dict[str, bytes]:
+    """A prediction that is not there as a map of zeros, in case the others are maps of floats."""
+    if plan.task not in ("auto", "binary"):
+        return {}
+    try:
+        _, kept = _scores(plan, gt, np.zeros(gt.map.array.shape, np.float16), region, False)
+    except DataError:  # a ground truth that scores do not go with
+        return {}
+    return {ImageScores.name: replace(kept, dtype="").to_bytes()}
+
+
+def _scores(plan: Plan, gt: Opened, score: NDArray[Any], region: Region, logits: bool) -> tuple[Scores, ImageScores]:
+    """The histogram of a map, and what is kept of it by image."""
+    named = plan.reading.positive
+    positive = None if named in (None, FOREGROUND) else sorted(named or ())
+    found = scores(gt.map, score, ignore=plan.reading.ignore, mask=region, positive=positive, logits=logits)
     exact = {name: parse(name).compute(found) for name in plan.curves}
     labels = tuple(np.unique(count_labels(gt.map.array, gt.map.array, region).a).tolist())
-    statistics[ImageScores.name] = ImageScores.of(found, exact, plan.threshold, labels).to_bytes()
-    return _record(job, gt, pred, statistics, {Scores.name: found})
+    return found, ImageScores.of(found, exact, plan.threshold, labels)
 
 
 def _record(

@@ -79,6 +79,7 @@ def decide(question: Question, pairing: Pairing, records: Records) -> tuple[Fact
         missing=(question.missing, len(pairing.missing)) if question.missing != "stop" else None,
         extra=len(pairing.extra),
         region=question.mask is not None,
+        logits=question.logits and kind[:1] == "f",
     )
     return _at_threshold(facts, question.threshold, records), notices + file_notes(records)
 
@@ -139,7 +140,7 @@ class _Seen:
             scored += len(blobs)
             for found in map(ImageScores.from_bytes, blobs):
                 self.gt.see(found.labels)
-                self.floats.add(found.dtype)
+                self.floats |= {found.dtype} - {""}
         self.pred.floats = labelled < images
         self._all_scored = scored == images
 

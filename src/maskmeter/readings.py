@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import reduce
 from operator import add
 from typing import Any, Protocol
@@ -41,6 +40,7 @@ class Facts:
     positive   the foreground labels of a binary task
     scores     where predictions are score maps: the type of a score ("u1", "u2", "f2", "f4", "f8")
     threshold  the score from which on a pixel counts as foreground
+    logits     the scores are the logistic function of what the files hold
     searched   the threshold was not given but found, as the best for a metric
     missing    what was done about predictions that are not there, and how many there were
     extra      how many predictions without ground truth were left out
@@ -57,6 +57,7 @@ class Facts:
     scores: str = ""
     threshold: float = 0.5
     searched: bool = False
+    logits: bool = False
     missing: tuple[str, int] | None = None
     extra: int = 0
     region: bool = False
@@ -73,7 +74,10 @@ class Facts:
     @property
     def least(self) -> int:
         """The least integer score, as it stands in the file, that reaches the threshold."""
-        return math.ceil(Fraction(self.threshold) * np.iinfo(self.scores).max)
+        top = int(np.iinfo(self.scores).max)
+        least = math.ceil(self.threshold * top)
+        # A score k is the float k / top, so of its neighbours it may be another one that just reaches.
+        return next(k for k in (least - 1, least, least + 1) if k / top >= self.threshold)
 
     @property
     def signature(self) -> list[str]:
@@ -87,6 +91,7 @@ class Facts:
             "classes": self.labels.digest if self.labels else "",
             "positive": "" if usual else ",".join(map(str, self.positive)),
             "threshold": f"{self.threshold:.6g}" if self.scores else "",
+            "logits": "logistic" if self.logits else "",
             "region": "mask" if self.region else "",
             "missing": f"{self.missing[0]},{self.missing[1]}" if self.missing and self.missing[1] else "",
             "extra": f"skip,{self.extra}" if self.extra else "",
@@ -200,7 +205,13 @@ class FloatScores:
     def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Scores:
         if summed is None:
             raise UsageError("there is no score map to compute this from")
-        return Scores.from_bytes(summed).pooled()
+        found = Scores.from_bytes(summed)
+        missing = [x for blobs in blocks for x in map(ImageScores.from_bytes, blobs) if not x.dtype]
+        if missing:
+            high = np.array([[0, sum(x.positives for x in missing), sum(x.negatives for x in missing)]])
+            zero = ScoreCounts(np.zeros(1, found.counts.keys.dtype), np.zeros((1, 2), np.uint8), high)
+            found += Scores(zero, found.dtype, limit=found.limit, ignored=sum(x.ignored for x in missing))
+        return found.pooled()
 
     def stack(self, blobs: Sequence[bytes], pooled: Scores) -> list[ImageScores]:
         return [ImageScores.from_bytes(b) for b in blobs]

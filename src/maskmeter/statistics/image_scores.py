@@ -36,7 +36,7 @@ class ImageScores:
     exact    values of metrics by their printed names, computed before coarsening
     at       pixels (TN, FP, FN, TP) at the threshold that was asked for
     labels   the labels of the ground truth
-    dtype    the type of the scores
+    dtype    the type of the scores; empty where there was no prediction, which counts as zeros
     ignored  pixels left out
     """
 

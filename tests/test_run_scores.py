@@ -1,0 +1,135 @@
+"""Runs on score maps: integers and floats, thresholds, masks, missing maps, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+import maskmeter as mm
+from maskmeter.cli import main
+
+SHAPE, IMAGES = (24, 30), 8
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Masks of 0 and 255, the same scores in 8 bits, in float32 and as logits, and a region."""
+    root = tmp_path_factory.mktemp("maps")
+    for side in ("gt", "u1", "f4", "logits", "fov"):
+        (root / side).mkdir()
+    for i in range(IMAGES):
+        rng = np.random.default_rng(i)
+        gt = rng.random(SHAPE) < 0.3
+        score = np.clip(np.rint(255 * rng.beta(np.where(gt, 4, 2), 3)), 1, 254).astype(np.uint8)
+        probability = (score / 255).astype(np.float32)
+        np.save(root / f"gt/{i}.npy", (gt * 255).astype(np.uint8))
+        np.save(root / f"u1/{i}.npy", score)
+        np.save(root / f"f4/{i}.npy", probability)
+        np.save(root / f"logits/{i}.npy", np.log(probability.astype(np.float64) / (1 - probability.astype(np.float64))))
+        np.save(root / f"fov/{i}.npy", np.add.outer(np.arange(24), np.arange(30)) > 8)
+    return root
+
+
+def loaded(root: Path, side: str) -> np.ndarray:
+    return np.stack([np.load(root / side / f"{i}.npy") for i in range(IMAGES)])
+
+
+@pytest.mark.parametrize("kind", ["u1", "f4"])
+@pytest.mark.parametrize("region", [False, True])
+def test_pooled_and_by_image_as_scikit_learn_has_them(maps: Path, kind: str, region: bool) -> None:
+    done = mm.evaluate(maps / "gt", maps / kind, mask=maps / "fov" if region else None)
+    inside = loaded(maps, "fov") if region else np.ones((IMAGES, *SHAPE), bool)
+    gt, score = loaded(maps, "gt") > 0, loaded(maps, "u1") / 255
+    assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt[inside], score[inside]), abs=1e-12)
+    assert done.value("average_precision") == pytest.approx(
+        sk.average_precision_score(gt[inside], score[inside]), abs=1e-12
+    )
+    assert done.value("brier") == pytest.approx(sk.brier_score_loss(gt[inside], score[inside]), abs=1e-7)
+    _, values = done.image_values("roc_auc")
+    for i in range(IMAGES):
+        assert values[i, 0] == pytest.approx(sk.roc_auc_score(gt[i][inside[i]], score[i][inside[i]]), abs=1e-12)
+    pred = (score >= 0.5)[inside]
+    assert done.value("recall") == pytest.approx(pred[gt[inside]].mean())
+    assert done.value("precision") == pytest.approx(gt[inside][pred].mean())
+
+
+def test_integers_and_floats_give_the_same_rows(maps: Path) -> None:
+    names = ["roc_auc", "average_precision", "iou", "recall", "accuracy"]
+    for choices in ({}, {"threshold": 0.7}, {"missing": "empty"}):
+        a, b = (mm.evaluate(maps / "gt", maps / kind, names, **choices) for kind in ("u1", "f4"))
+        for x, y in zip(a.rows(), b.rows(), strict=True):
+            assert x.value == pytest.approx(y.value, abs=1e-12)
+            assert (x.low, x.high) == pytest.approx((y.low, y.high), abs=2e-3)
+
+
+def test_the_best_threshold_is_the_best(maps: Path) -> None:
+    gt, score = loaded(maps, "gt") > 0, loaded(maps, "u1")
+    dice = [2 * (gt & (score >= t)).sum() / (gt.sum() + (score >= t).sum()) for t in range(256)]
+    done = mm.evaluate(maps / "gt", maps / "u1", threshold="best:dice")
+    assert done.facts.threshold * 255 == pytest.approx(int(np.argmax(dice)))
+    assert done.value("dice") == pytest.approx(max(dice))
+    near = mm.evaluate(maps / "gt", maps / "f4", threshold="best:dice")
+    assert near.value("dice") == pytest.approx(max(dice), abs=1e-3)
+
+
+def test_logits_are_asked_for_and_then_scores(maps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", str(maps / "gt"), str(maps / "logits"), "-m", "roc_auc"]
+    assert main(words) == 3
+    err = capsys.readouterr().err
+    assert "--logits" in err
+    assert "logits/0.npy" in err
+    done = mm.evaluate(maps / "gt", maps / "logits", logits=True)
+    assert done.value("roc_auc") == pytest.approx(mm.evaluate(maps / "gt", maps / "f4").value("roc_auc"), abs=1e-9)
+    assert "logits:logistic" in done.rows()[0].signature
+
+
+@pytest.mark.parametrize("kind", ["u1", "f4"])
+def test_workers_and_interruptions_move_no_byte(maps: Path, tmp_path: Path, kind: str) -> None:
+    words = ["evaluate", str(maps / "gt"), str(maps / kind), "--no-report", "-o"]
+    assert main([*words, str(tmp_path / "a"), "-j", "1"]) == 0
+    assert main([*words, str(tmp_path / "b"), "-j", "4"]) == 0
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for i in range(IMAGES):
+        (broken / f"{i}.npy").write_bytes((maps / kind / f"{i}.npy").read_bytes())
+    (broken / "5.npy").write_bytes(b"nothing")
+    other = ["evaluate", str(maps / "gt"), str(broken), "--no-report", "-o", str(tmp_path / "c")]
+    assert main([*other, "-j", "1"]) == 3
+    (broken / "5.npy").write_bytes((maps / kind / "5.npy").read_bytes())
+    assert main([*other, "--resume"]) == 0
+    rows = [json.loads((tmp_path / name / "results.json").read_text())["rows"] for name in "abc"]
+    assert rows[0] == rows[1] == rows[2]
+
+
+def test_missing_maps_count_as_zeros(maps: Path, tmp_path: Path) -> None:
+    for kind in ("u1", "f4"):
+        some = tmp_path / kind
+        some.mkdir()
+        for i in range(1, IMAGES):
+            (some / f"{i}.npy").write_bytes((maps / kind / f"{i}.npy").read_bytes())
+        done = mm.evaluate(maps / "gt", some, missing="empty")
+        gt, score = loaded(maps, "gt") > 0, loaded(maps, "u1") / 255
+        score[0] = 0
+        assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel(), score.ravel()), abs=1e-12)
+        assert done.value("recall", image="0") == 0.0
+        assert done.value("roc_auc", image="0") == 0.5
+
+
+def test_what_cannot_be_scores_is_refused(maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mixed, wrong = tmp_path / "mixed", tmp_path / "wrong"
+    for folder in (mixed, wrong):
+        folder.mkdir()
+    for i in range(IMAGES):
+        np.save(mixed / f"{i}.npy", np.load(maps / ("u1" if i else "f4") / f"{i}.npy"))
+        bad = np.load(maps / f"f4/{i}.npy")
+        bad[3, 3] = np.nan if i == 2 else bad[3, 3]
+        np.save(wrong / f"{i}.npy", bad)
+    for folder, said in ((mixed, "floats and of integers"), (wrong, "wrong/2.npy")):
+        assert main(["evaluate", str(maps / "gt"), str(folder)]) == 3
+        assert said in capsys.readouterr().err
+    assert main(["evaluate", str(maps / "gt"), str(maps / "gt"), "--threshold", "best:dice"]) == 2
+    for threshold in ("1.5", "best", "best:roc_auc"):
+        assert main(["evaluate", str(maps / "gt"), str(maps / "u1"), "--threshold", threshold]) == 2
+    assert main(["evaluate", str(maps / "gt"), str(maps / "gt"), "-m", "roc_auc"]) == 2
