@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import maskmeter as mm
+from maskmeter import formats
 from maskmeter.cli import main
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/badcases/manifest.json"
@@ -111,19 +112,20 @@ def run(*words: object) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-@of_kind("label_pair", "image_pair", "npy")
+@of_kind("label_pair", "image_pair", "npy", "volume")
 def test_files(case: dict[str, Any], badcases: Path, tmp_path: Path) -> None:
     gt, pred = (badcases / case["files"][s] for s in ("gt", "pred"))
     params = case["params"]
     ignore = [w for i in params["ignore"] for w in ("--ignore", i)]
     classes = ("--classes", f"0-{params['num_classes'] - 1}")
+    task = ("--task", "semantic") if case["kind"] == "volume" else ()
     started = time.process_time()
-    code, _, err = run("evaluate", gt, pred, *classes, *ignore, "-o", tmp_path, "--no-report", "-j", 1)
+    code, _, err = run("evaluate", gt, pred, *classes, *ignore, *task, "-o", tmp_path, "--no-report", "-j", 1)
     if case["expect"]["kind"] == "limit":
         assert code == 3 and time.process_time() - started < 2
     if code:
         assert code == 3
-        check_error(case, err)
+        check_error(case, err.replace(case["id"], "") if task else err)
         assert not (tmp_path / "results.json").exists()
         assert gt.name in err or pred.name in err
         return
@@ -131,6 +133,8 @@ def test_files(case: dict[str, Any], badcases: Path, tmp_path: Path) -> None:
     values = {(r["metric"], r["class"]): r["value"] for r in rows if r["over"] == "pooled"}
 
     def value_of(key: str) -> float | None:
+        if key == "fgdice":
+            return mm.dice(*(formats.read(p).array > 0 for p in (gt, pred)))
         name, _, k = key.partition("_")
         return values[(name, k) if k else ({"acc": "accuracy", "miou": "mean_iou"}[name], None)]
 

@@ -30,6 +30,7 @@ FLOORS = (
     ("gates",),
     ("deciding",),
     ("panoptic",),
+    ("scored_masks",),
     ("run",),
     ("report",),
     ("cli", "sample", "__init__", "__main__"),

@@ -218,3 +218,16 @@ def test_wrong_usage_is_exit_code_2(street: Folders, tmp_path: Path) -> None:
     for words in (["-m", "iuo"], ["--task", "segments"], ["--classes", "a-b"], ["--resume"], ["--nope"]):
         done = mm_run(*street, *words)
         assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+
+
+def test_objects_stand_behind_pooled_object_values(tmp_path: Path) -> None:
+    for i, ids in enumerate(([[1, 1, 0, 2]], [[0, 5, 0, 0]])):
+        save(tmp_path / f"gt/{i}.png", np.array(ids, np.uint16))
+        save(tmp_path / f"pred/{i}.png", np.array(ids, np.uint16))
+    done = evaluate(tmp_path / "gt", tmp_path / "pred", ["object_f1(iou=0.5)", "rand_index"], task="instance")
+    assert {(r.metric, r.over): r.n for r in done.rows()} == {
+        ("object_f1(iou=0.5)", "pooled"): 3,
+        ("object_f1(iou=0.5)", "images"): 2,
+        ("rand_index", "pooled"): 2,
+        ("rand_index", "images"): 2,
+    }

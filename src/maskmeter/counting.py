@@ -121,7 +121,9 @@ def _count(job: Job, plan: Plan) -> Record:
     pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels)
     if isinstance(pred, OpenedScores) and plan.task in ("auto", "binary"):
         return _count_floats(job, plan, gt, pred, region)
-    found = label_map(pred.scores) if isinstance(pred, OpenedScores) else pred.map
+    found = pred.map
+    if found is None:
+        found = label_map(pred.scores, spacing=pred.spacing, affine=pred.affine)
     return _record(job, gt, pred, {LabelCounts.name: _labels(job, plan, gt, found, region).to_bytes()})
 
 

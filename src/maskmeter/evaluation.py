@@ -29,7 +29,7 @@ from .readings import Facts, source, statistics_of
 from .records import Memory, Record, Records
 from .statistics.confusion import Confusion, LabelCounts, count_labels
 from .statistics.image_scores import ImageScores
-from .statistics.overlap import Overlap
+from .statistics.overlap import STUFF, THING, Overlap
 from .statistics.scores import Scores
 from .uncertainty import Draws, Interval, Sampler, draws
 
@@ -322,11 +322,25 @@ class Evaluation:
         pooled = self.columns(metric, self.statistic(metric.statistic))
         overs: tuple[Over, Over] = ("pooled", "images")
         for over, values, ends in zip(overs, (pooled, mean), spread or (none, none), strict=True):
-            signature = self.signature(metric, over)
-            for title, v, k, low, high in zip(
-                titles, values.tolist(), n.tolist(), ends.low.tolist(), ends.high.tolist(), strict=True
+            signature, behind = self.signature(metric, over), n
+            if over == "pooled" and (objects := self._objects_behind(metric)) is not None:
+                behind = objects
+            for title, v, k, images, low, high in zip(
+                titles, values.tolist(), behind.tolist(), n.tolist(), ends.low.tolist(), ends.high.tolist(), strict=True
             ):
-                yield Row(str(metric), title, over, v, k, len(self.records) - k, low, high, signature)
+                yield Row(str(metric), title, over, v, k, len(self.records) - images, low, high, signature)
+
+    def _objects_behind(self, metric: Metric[Any, Any]) -> NDArray[np.int64] | None:
+        """How many objects of the ground truth a pooled value of each column stands on; None for other metrics."""
+        o = self.statistic(metric.statistic)
+        if not isinstance(o, Overlap) or not metric.per_class:
+            return None
+        found = np.searchsorted(o.classes, o.gt_class[o.gt_crowd == 0])
+        each = np.bincount(found, minlength=o.classes.size).astype(np.int64)
+        kept = {"things": o.thing == THING, "stuff": o.thing == STUFF}.get(str(dict(metric.params).get("among")))
+        total = each.sum() if kept is None else each[kept].sum()
+        titles = self.titles(metric)
+        return np.array([total]) if titles == [None] else np.append(each, total)
 
 
 def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
@@ -335,6 +349,8 @@ def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
     Objects are matched at IoU 0.5, 0.75 and 0.9. Panoptic quality is there for all classes, things and stuff.
     """
     facts = facts or Facts()
+    if facts.task == "detection":
+        return [METRICS[name].at(convention="cityscapes") for name in ("ap", "ap50")]
     if facts.task == "panoptic":
         return [METRICS[q].at(**at) for at in ({}, {"among": "things"}, {"among": "stuff"}) for q in QUALITY]
     if Overlap.name in statistics_of(facts):

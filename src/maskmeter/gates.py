@@ -56,7 +56,7 @@ def require(evaluation: Evaluation, condition: str) -> Outcome:
     limit = float(found["limit"])
     if math.isnan(value):
         what = "the value is undefined" if math.isnan(row.value) else "there is no interval"
-        return Outcome(condition, False, f"{what} ({row.undefined} of {row.n + row.undefined} images have none)")
+        return Outcome(condition, False, f"{what} ({row.undefined} images have none)")
     passed = COMPARE[found["how"]](value, limit)
     gap = "" if passed else f", {'short' if found['how'][0] == '>' else 'over'} by {abs(value - limit):.4g}"
     return Outcome(condition, passed, f"{value:.6g}{gap}")

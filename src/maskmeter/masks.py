@@ -13,7 +13,8 @@ broadcast, squeezed or resized.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ class LabelMap:
     ignore   void labels: pixels whose ground truth carries one are not counted
     counted  where given, only pixels where it is true are counted (a region of interest)
     spacing  the distance of neighbouring pixels along each axis, in millimetres
+    affine   where the voxels lie: three rows of four numbers, from (column, row, slice, 1) to millimetres
     """
 
     array: NDArray[Any]
@@ -42,6 +44,7 @@ class LabelMap:
     ignore: tuple[int, ...] = ()
     counted: NDArray[np.bool_] | None = None
     spacing: Spacing | None = None
+    affine: tuple[float, ...] | None = None
 
     @property
     def binary(self) -> bool:
@@ -56,6 +59,7 @@ def label_map(
     ignore: int | Iterable[int] | None = None,
     counted: Any = None,
     spacing: Spacing | None = None,
+    affine: tuple[float, ...] | None = None,
 ) -> LabelMap:
     """A `LabelMap` of anything that holds an array: NumPy, PyTorch, JAX, CuPy (DLPack), a buffer, nested lists.
 
@@ -67,12 +71,14 @@ def label_map(
         ignore = data.ignore if ignore is None else ignore
         counted = data.counted if counted is None else counted
         spacing = spacing or data.spacing
+        affine = affine or data.affine
     else:
         array = _as_labels(as_array(data))
         if isinstance(data, np.ma.MaskedArray):
             unmasked = ~np.ma.getmaskarray(cast("np.ma.MaskedArray[Any, Any]", data))
             counted = unmasked if counted is None else unmasked & as_array(counted).astype(bool)
-    return LabelMap(array, labels, _ids(ignore), None if counted is None else _region(counted, array.shape), spacing)
+    region = None if counted is None else _region(counted, array.shape)
+    return LabelMap(array, labels, _ids(ignore), region, spacing, affine)
 
 
 def pair(gt: LabelMap, pred: LabelMap) -> None:
@@ -82,8 +88,29 @@ def pair(gt: LabelMap, pred: LabelMap) -> None:
             f"shape {gt.array.shape} in the ground truth, {pred.array.shape} in the prediction; "
             "bring both to one size first (nothing is resized or broadcast)"
         )
-    if gt.spacing and pred.spacing and gt.spacing != pred.spacing:
-        raise LabelError(f"spacing {gt.spacing} in the ground truth, {pred.spacing} in the prediction")
+    if gt.spacing and pred.spacing and not _close(gt.spacing, pred.spacing, relative=1e-3):
+        raise LabelError(
+            f"spacing {gt.spacing} mm in the ground truth, {pred.spacing} mm in the prediction; "
+            "bring both to one grid first (nothing is resampled)"
+        )
+    if gt.affine and pred.affine and not _close(gt.affine, pred.affine, absolute=1e-3):
+        raise LabelError(f"{_difference(gt.affine, pred.affine)}; bring both to one grid first (nothing is resampled)")
+
+
+def _close(a: Sequence[float], b: Sequence[float], *, relative: float = 0, absolute: float = 0) -> bool:
+    """Whether every number of one is near enough to the same number of the other."""
+    return len(a) == len(b) and all(
+        math.isclose(x, y, rel_tol=relative, abs_tol=absolute) for x, y in zip(a, b, strict=True)
+    )
+
+
+def _difference(gt: tuple[float, ...], pred: tuple[float, ...]) -> str:
+    """What is different about two affines, in words."""
+    what, places = "direction of the axes (affine)", [i for i in range(len(gt)) if i % 4 != 3]
+    if _close([gt[i] for i in places], [pred[i] for i in places], absolute=1e-3):
+        what, places = "origin", [i for i in range(len(gt)) if i % 4 == 3]
+    shown = (tuple(round(affine[i], 6) for i in places) for affine in (gt, pred))
+    return "{} {} mm in the ground truth, {} mm in the prediction".format(what, *shown)
 
 
 def as_array(data: Any) -> NDArray[Any]:

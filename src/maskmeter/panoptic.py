@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .counting import Failure, Job, count_image, region_of
+from .counting import Digests, Failure, Job, count_image, digest_of, region_of
 from .deciding import Question, file_notes
 from .errors import PairingError, UsageError
 from .evaluation import Evaluation
@@ -53,6 +53,11 @@ class Data:
     pairing: Pairing
     segments: Mapping[str, tuple[Segments, Segments]]
     labels: LabelSet | None
+
+    @property
+    def known(self) -> LabelSet:
+        """The classes; none where nobody said."""
+        return self.labels or LabelSet(())
 
 
 def find(gt: Path, pred: Path, pairs: str | None, labels: LabelSet | None, convention: str | None) -> Data:
@@ -132,11 +137,19 @@ class PanopticPlan:
             notes=tuple(f"{side}: {note}" for side, note in remarks),
         )  # fmt: skip
 
+    def digests(self, job: Job) -> Digests:
+        """Of both files, with what JSON says of their ids."""
+        now = digest_of(job.gt), digest_of(job.pred)
+        if job.segments is None:
+            return now
+        gt, pred = (d and told(d, s) for d, s in zip(now, job.segments, strict=True))
+        return gt, pred
+
     def _open(self, path: Path, segments: Segments | None, gt: bool) -> _Side:
         if segments is None:
-            return _Side(*open_packed(
-                path, self.packing, self.labels, gt, self.instances, self.ignore, self.max_pixels
-            ))
+            return _Side(
+                *open_packed(path, self.packing, self.labels, gt, self.instances, self.ignore, self.max_pixels)
+            )
         ids = open_ids(path, self.max_pixels)
         return _Side(ids.array, segments, told(ids.digest, segments), ids.notes)
 
@@ -183,11 +196,11 @@ def survey(data: Data, workers: int | None = None, max_pixels: int | None = None
 def decide(question: Question, data: Data, records: Records) -> tuple[Facts, list[str]]:
     """The facts of the whole data set, and what the user should be told about them."""
     labels = data.labels.ignoring(question.ignore) if data.labels and question.ignore else data.labels
-    objects = question.task == "instance"
+    objects = question.task not in ("panoptic", "auto")
     if objects and labels:
         labels = LabelSet(tuple(x for x in labels if x.ignore or x.thing is not False))
     facts = Facts(
-        "instance" if objects else "panoptic",
+        question.task if objects else "panoptic",
         labels,
         question.ignore,
         missing=(question.missing, len(data.pairing.missing)) if question.missing != "stop" else None,

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from . import panoptic
+from . import panoptic, scored_masks
 from .counting import Counter, Job, Plan
 from .deciding import Question, decide, read_threshold
 from .errors import DataError, PairingError, UsageError, printable
@@ -32,7 +31,6 @@ from .progress import Bar, silent
 from .readings import Facts
 from .records import Memory, Records
 from .results import store_results, write_results, write_rows
-from .segments import told
 from .statistics.scores import Scores
 from .store import FILE, Store
 from .tasks import TASKS
@@ -75,7 +73,8 @@ def evaluate(
     pairs      an iterable of (name, gt, pred) arrays; with folders a template or a CSV file of pairs
     metrics    names such as "mean_iou" or "fbeta(beta=2)"; by default all that need no parameter
     out        a folder for run.sqlite, results.json and rows.csv
-    task       "binary", "semantic", "instance", "panoptic", or "auto": decided over the whole data set
+    task       "binary", "semantic", "instance", "panoptic", "detection" (scored masks with convention "cityscapes"), or
+               "auto": decided over the whole data set
     labels     a label file, the name of a known set ("cityscapes", "voc"), or a `LabelSet`
     classes    the labels that may occur, where there is no label file
     ignore     void labels: pixels whose ground truth is void are not counted
@@ -102,7 +101,7 @@ def evaluate(
         return _evaluate_arrays(pairs, chosen, void, label_set, task)
     if gt is None or pred is None:
         raise UsageError("evaluate needs gt and pred, or pairs of arrays")
-    if task not in TASKS[:5]:
+    if task not in TASKS[:5] and (task, convention) != ("detection", "cityscapes"):
         known = ", ".join(TASKS[:5])
         what = "is not supported yet" if task in TASKS else "is no task"
         raise UsageError(f"task {task!r} {what}; choose one of {known}")
@@ -116,7 +115,7 @@ def evaluate(
     pairing = check_complete(found, missing, extra)
     bar = progress if callable(progress) else Bar if progress else silent
     records = _records(out, question, resume)
-    plan = panoptic.plan(question, segments, max_pixels) if segments else _plan(question, chosen, max_pixels)
+    plan = _plan(question, segments, chosen, max_pixels)
     jobs = _jobs(question, pairing, segments)
     _count(jobs, plan, records, executor, workers, bar)
     facts, notices = panoptic.decide(question, segments, records) if segments else decide(question, pairing, records)
@@ -187,9 +186,11 @@ def _records(out: str | os.PathLike[str] | None, question: Question, resume: boo
 
 
 def _segments(question: Question) -> panoptic.Data | None:
-    """What a panoptic question asks about; None for any other."""
+    """What a question about segments is to be answered from; None for any other."""
     gt = Path(question.gt)
     packed = question.task == "instance" and question.convention in PACKINGS
+    if question.task == "detection":
+        return scored_masks.find(gt, Path(question.pred), question.labels, question.pairs, question.mask)
     if question.task == "panoptic" or packed or (question.task == "auto" and is_panoptic(gt)):
         return panoptic.find(gt, Path(question.pred), question.pairs, question.labels, question.convention)
     if question.convention is not None:
@@ -200,7 +201,17 @@ def _segments(question: Question) -> panoptic.Data | None:
     return None
 
 
-def _plan(question: Question, metrics: Sequence[Metric[Any, Any]] | None, max_pixels: int | None) -> Plan:
+def _plan(
+    question: Question,
+    segments: panoptic.Data | None,
+    metrics: Sequence[Metric[Any, Any]] | None,
+    max_pixels: int | None,
+) -> Counter:
+    """How the images are counted."""
+    if segments and question.task == "detection":
+        return scored_masks.ScoredPlan(segments.known.ignoring(question.ignore), max_pixels)
+    if segments:
+        return panoptic.plan(question, segments, max_pixels)
     curves = [m for m in metrics or default_metrics(Facts("binary", scores="f4")) if m.statistic == Scores.name]
     return Plan(
         question.reading, question.task, max_pixels, question.threshold_counted, question.logits,
@@ -224,34 +235,20 @@ def _count(
 ) -> None:
     left = jobs
     if isinstance(records, Store) and len(records):
-        _forget_changed(records, jobs)
+        _forget_changed(records, jobs, plan)
         left = [job for job in jobs if job.name not in records]
     with bar("evaluating", len(jobs)) as shown:
         shown.advance(len(jobs) - len(left))
         count_all(left, plan, records, executor, workers, shown.advance)
 
 
-def _forget_changed(store: Store, jobs: Sequence[Job]) -> None:
+def _forget_changed(store: Store, jobs: Sequence[Job], plan: Counter) -> None:
     """Drop from a resumed store what is no longer part of the run or was counted from other bytes."""
     by_name = {job.name: job for job in jobs}
-    stale = [name for name in store.names() if name not in by_name or not _same_files(store, by_name[name])]
+    stale = [
+        name for name in store.names() if name not in by_name or store[name].digests != plan.digests(by_name[name])
+    ]
     store.remove(stale)
-
-
-def _same_files(store: Store, job: Job) -> bool:
-    record = store[job.name]
-    files = (job.gt, job.pred)
-    now = [None if f is None else _digest(f) for f in files]
-    if job.segments is not None:
-        now = [d and told(d, s) for d, s in zip(now, job.segments, strict=True)]
-    return tuple(now) == record.digests
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        return sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
 
 
 def _regions(question: Question, pairing: Pairing) -> Mapping[str, Path]:

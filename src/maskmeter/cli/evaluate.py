@@ -60,7 +60,11 @@ def data_options(command: Any) -> Any:
     help="As in iou or fbeta(beta=2); may be given more than once.",
 )
 @click.option(
-    "--task", default="auto", show_default=True, metavar="TASK", help="auto, binary, semantic, instance or panoptic."
+    "--task",
+    default="auto",
+    show_default=True,
+    metavar="TASK",
+    help="auto, binary, semantic, instance, panoptic; detection for the scored masks of Cityscapes.",
 )
 @click.option(
     "--convention",

@@ -13,7 +13,7 @@ from . import say
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="By default RUN/report.html.")
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Photographs, for a run made without.")
-@click.option("--figures", type=click.Path(path_type=Path), metavar="DIR", help="Save the pictures as SVG, their data as CSV.")
+@click.option("--figures", type=click.Path(path_type=Path), metavar="DIR", help="Save the pictures as SVG and CSV.")
 @click.option("--versus", type=click.Path(path_type=Path), metavar="RUN", help="Draw another run into the figures.")
 def command(run: Path, out: Path | None, images: Path | None, figures: Path | None, versus: Path | None) -> None:
     """Write the run RUN as one self-contained HTML page; with --figures the pictures for a paper besides."""

@@ -25,6 +25,7 @@ from ._foreign import foreign
 from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster
 from .bitmaps import BMP, GIF, PNM
 from .lossy import LOSSY
+from .nifti import NIFTI, NIFTI_GZ
 from .npy import NPY, NPZ
 from .photo import read_photo
 from .png import PNG
@@ -35,7 +36,7 @@ __all__ = [
     "decode", "load", "read", "read_photo", "split_suffix",
 ]  # fmt: skip
 
-FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, *LOSSY)
+FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, *LOSSY)
 SUFFIXES: tuple[str, ...] = tuple(sorted((s for f in FORMATS for s in f.suffixes), key=lambda s: (-len(s), s)))
 
 

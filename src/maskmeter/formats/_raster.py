@@ -37,6 +37,9 @@ class Raster:
     """Millimetres per step along each array axis, where the header says so beyond doubt."""
     notes: tuple[str, ...] = ()
     """What a user should hear, one line each."""
+    affine: tuple[float, ...] | None = None
+    """Where the voxels lie: three rows of four numbers, from (column, row, slice, 1) to millimetres towards the
+    right, the front and the top of the patient."""
 
 
 @dataclass(frozen=True)

@@ -64,11 +64,6 @@ class Masks(NamedTuple):
     notes: tuple[str, ...]
 
 
-def has_masks(folder: Path) -> bool:
-    """Whether a folder holds text files of scored masks."""
-    return folder.is_dir() and any(True for _ in _files(folder, PRED_FILE))
-
-
 def find(folder: Path, gt: bool) -> dict[str, Path]:
     """The files of one side by city, sequence and frame. Raises PairingError where two have the same."""
     found: dict[str, Path] = {}

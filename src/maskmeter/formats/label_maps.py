@@ -36,6 +36,8 @@ class OpenedScores(NamedTuple):
     map: LabelMap | None
     digest: str
     notes: tuple[str, ...]
+    spacing: tuple[float, ...] | None = None
+    affine: tuple[float, ...] | None = None
 
 
 def open_label_map(path: Path, labels: LabelSet | None = None, max_pixels: int | None = None) -> Opened:
@@ -47,16 +49,15 @@ def open_label_map(path: Path, labels: LabelSet | None = None, max_pixels: int |
         raise error.at(path) from None
 
 
-def open_prediction(
-    path: Path, labels: LabelSet | None = None, max_pixels: int | None = None
-) -> Opened | OpenedScores:
+def open_prediction(path: Path, labels: LabelSet | None = None, max_pixels: int | None = None) -> Opened | OpenedScores:
     """Read a file of labels or of scores: floats may be either. Raises FormatError or LabelError naming it."""
     raster, digest = _read(path, max_pixels)
     try:
         if raster.rgb or raster.array.dtype.kind != "f":
             return Opened(_label_map(raster, labels), digest, raster.notes)
         whole = bool(np.isfinite(raster.array).all()) and bool((raster.array == np.rint(raster.array)).all())
-        return OpenedScores(raster.array, _label_map(raster, labels) if whole else None, digest, raster.notes)
+        found = _label_map(raster, labels) if whole else None
+        return OpenedScores(raster.array, found, digest, raster.notes, raster.spacing, raster.affine)
     except DataError as error:
         raise error.at(path) from None
 
@@ -77,4 +78,4 @@ def _label_map(raster: Raster, labels: LabelSet | None) -> LabelMap:
         array: NDArray[Any] = labels_of_colors(raster.array, labels or LabelSet(()))
     else:
         array = raster.array.view(np.bool_) if raster.bits == 1 and raster.array.itemsize == 1 else raster.array
-    return label_map(array, spacing=raster.spacing)
+    return label_map(array, spacing=raster.spacing, affine=raster.affine)

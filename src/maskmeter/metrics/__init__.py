@@ -2,11 +2,13 @@
 
 regions     over confusion   accuracy, iou, dice, precision, recall, kappa, ...
 curves      over scores      roc_auc, average_precision, brier, ece, ...
+cityscapes  over overlap     ap, ap50
 instances   over overlap     object_precision, object_f1, pq, aji, splits, ...
 partitions  over overlap     voi_split, voi_merge, adapted_rand_error, rand_index
 """
 
 from ._metric import METRICS, Metric, PerClass, Values, metric, parse
+from .cityscapes import ap, ap50
 from .curve_points import (
     FrocCurve,
     PrCurve,
@@ -68,7 +70,7 @@ from .regions import (
 
 __all__ = [
     "METRICS", "FrocCurve", "Metric", "ObjectCurve", "PerClass", "PrCurve", "ReliabilityCurve", "RocCurve",
-    "ThresholdCurve", "Values", "accuracy", "adapted_rand_error", "aji", "aji_plus", "average_precision",
+    "ThresholdCurve", "Values", "accuracy", "adapted_rand_error", "aji", "aji_plus", "ap", "ap50", "average_precision",
     "best_threshold", "brier", "count_error", "dice", "ece", "fbeta", "frequency_weighted_iou", "froc_curve", "iou",
     "kappa", "log_loss", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges",
     "metric", "object_accuracy", "object_curve", "object_f1", "object_precision", "object_recall", "parse", "pq",

@@ -16,7 +16,7 @@ Reference: evalInstanceLevelSemanticLabeling.py of cityscapesScripts.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ..statistics._sums import counts
 from ..statistics.overlap import Overlap, overlap
-from ._metric import Values, metric
+from ._metric import Values, metric, ratio
 
-__all__ = ["ap", "ap50"]
+__all__ = ["ap", "ap50", "over_all"]
 
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)
 LEAST = 100  # pixels of an object that is looked for
@@ -43,6 +43,10 @@ def ap(o: Overlap, convention: str) -> Values:
     Undefined for a class without objects in the ground truth.
     Differs: COCO's interpolates the curve at 101 recalls and cuts to 100 predictions an image.
     Reference: Cordts et al., The Cityscapes dataset, CVPR 2016.
+
+    >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
+    >>> ap(gt, pred, scores={1: 0.9, 2: 0.5}, convention="cityscapes")  # found one of two, and then one wrong
+    0.5
     """
     return _known(convention, curves(o).mean(axis=-1))
 
@@ -52,15 +56,28 @@ def ap50(o: Overlap, convention: str) -> Values:
     """Average precision of scored objects at IoU 0.5 alone; see `ap`.
 
     Range 0 to 1. The convention says how, and has no default: `cityscapes`.
+
+    >>> gt, pred = np.repeat([1, 0], [200, 100]), np.repeat([1, 0], [150, 150])
+    >>> ap50(gt, pred, scores={1: 0.9}, convention="cityscapes")  # an IoU of 150 / 200
+    1.0
     """
     return _known(convention, curves(o)[..., 0])
 
 
+def over_all(o: Overlap) -> Values:
+    """(...) the mean over classes and thresholds at once, which is the reference's and not that of `ap` by class."""
+    values = curves(o)[..., o.averaged, :]
+    flat = values.reshape(*values.shape[:-2], -1)
+    return ratio(np.where(np.isnan(flat), 0.0, flat).sum(axis=-1), (~np.isnan(flat)).sum(axis=-1))
+
+
 def curves(o: Overlap) -> Values:
     """(..., K, 10) average precision by class and threshold."""
-    if o.weights is None:
-        return _curves(o)
-    return np.stack([_curves(_image(o, i)) for i in range(o.images)]) if o.images else np.empty((0, o.classes.size, 10))
+    known = cast("dict[Any, Values]", o.memo)
+    if "cityscapes" not in known:
+        each = [_curves(_image(o, i)) for i in range(o.images)] if o.weights is not None else []
+        known["cityscapes"] = _curves(o) if o.weights is None else np.array(each).reshape(-1, o.classes.size, 10)
+    return known["cityscapes"]
 
 
 def _known(convention: str, values: Values) -> Values:
@@ -109,8 +126,8 @@ def _area(o: Overlap, g: Ints, p: Ints, wrong: Ints, objects: int) -> float:
 def area_under(score: NDArray[np.float64], truth: NDArray[np.float64], missed: int) -> float:
     """The trapezoid sum of the reference, in its order of operations.
 
-    >>> area_under(np.array([0.9, 0.5]), np.array([1.0, 0.0]), missed=0)
-    0.875
+    >>> area_under(np.array([0.9, 0.5]), np.array([0.0, 1.0]), missed=0)
+    0.25
     """
     order = np.argsort(score, kind="stable")
     _, start = np.unique(score[order], return_index=True)

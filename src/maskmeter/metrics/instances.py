@@ -42,6 +42,7 @@ from ..fates import best_pairs, parts_of_gt, parts_of_pred
 from ..matching import BY_DEFAULT, Matching, Rules, assigned, match, rules, scores
 from ..statistics.overlap import STUFF, THING, Overlap, overlap
 from ._metric import Metric, Values, metric, ratio
+from .cityscapes import over_all
 
 __all__ = [
     "aji", "aji_plus", "count_error", "mean_matched_iou", "merges", "object_accuracy", "object_f1",
@@ -53,6 +54,8 @@ SUMMED = ("splits", "merges", "count_error")
 
 def over_classes(metric: Metric[Overlap, Any], o: Overlap, values: Values) -> Values:
     """The one number (...) of the values per class (..., K): their mean, or their sum where they are counts."""
+    if metric.name == "ap":
+        return over_all(o)
     kept = o.averaged & ~np.isnan(values)
     total = np.where(kept, values, 0.0).cumsum(axis=-1)[..., -1:].sum(axis=-1)  # one after the other, as panopticapi
     return total if metric.name in SUMMED else ratio(total, kept.sum(axis=-1))

@@ -30,7 +30,8 @@ def overlap_of_masks(
 
     >>> from maskmeter.segments import Segment
     >>> mask = np.array([True, True, False])
-    >>> o = overlap_of_masks(np.array([5, 0, 0]), (Segment(5, 1),), [(1, 0.9, mask), (1, 0.8, mask)], LabelSet.of_ids([1]))
+    >>> found = [(1, 0.9, mask), (1, 0.8, mask)]
+    >>> o = overlap_of_masks(np.array([5, 0, 0]), (Segment(5, 1),), found, LabelSet.of_ids([1]))
     >>> o.pred_void.tolist(), o.pair_pixels.tolist()
     ([1, 1], [1, 1])
     """
