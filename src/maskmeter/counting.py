@@ -121,9 +121,10 @@ def _count(job: Job, plan: Plan) -> Record:
     pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels)
     if isinstance(pred, OpenedScores) and plan.task in ("auto", "binary"):
         return _count_floats(job, plan, gt, pred, region)
-    found = pred.map
-    if found is None:
+    if isinstance(pred, OpenedScores):
         found = label_map(pred.scores, spacing=pred.spacing, affine=pred.affine)
+    else:
+        found = pred.map
     return _record(job, gt, pred, {LabelCounts.name: _labels(job, plan, gt, found, region).to_bytes()})
 
 
@@ -137,6 +138,7 @@ def _labels(job: Job, plan: Plan, gt: Opened, pred: LabelMap, region: Region) ->
 
 def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: Region) -> Record:
     """Floats: scores, labels, or something that may be either."""
+    pair(gt.map, LabelMap(pred.scores, spacing=pred.spacing, affine=pred.affine))
     statistics: dict[str, bytes] = {}
     if pred.map is not None and not plan.logits:
         statistics[LabelCounts.name] = _labels(job, plan, gt, pred.map, region).to_bytes()
@@ -145,8 +147,15 @@ def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: 
     except DataError:
         if statistics:  # float labels of several classes
             return _record(job, gt, pred, statistics)
+        if not _two_valued(plan, gt, region):
+            label_map(pred.scores)  # no question of scores: say what is wrong with these labels
         raise
     return _record(job, gt, pred, {**statistics, ImageScores.name: kept.to_bytes()}, {Scores.name: found})
+
+
+def _two_valued(plan: Plan, gt: Opened, region: Region) -> bool:
+    seen = np.unique(count_labels(gt.map.array, gt.map.array, region).a)
+    return seen[~np.isin(seen, plan.reading.ignore)].size <= 2
 
 
 def _no_scores(plan: Plan, gt: Opened, region: Region) -> dict[str, bytes]:
