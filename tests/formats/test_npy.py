@@ -7,6 +7,8 @@ import os
 import pickle
 import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from maskmeter.errors import FormatError
 from maskmeter.formats import Raster, decode
+from maskmeter.formats import read as read_file
 
 
 def npy(array: Any, **options: Any) -> bytes:
@@ -191,3 +194,21 @@ def test_zip_bombs_and_broken_archives() -> None:
     fails(bytes(whole[:-30]), "corrupt", "a.npz")
     whole[whole.index(bytes(range(50))) + 5] ^= 1
     fails(bytes(whole), "corrupt.*CRC", "a.npz")
+
+
+def test_hostile_headers_end_quickly(tmp_path: Path) -> None:
+    """Digits, brackets and blanks without end: the header is read in linear time, and refused."""
+    for filling in ("1" * 4000, "1 ," * 1300, " " * 4000, "[" * 30 + "'" * 3000):
+        text = f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({filling}".encode()
+        path = tmp_path / "a.npy"
+        path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+        with pytest.raises(FormatError, match="invalid NPY header"):
+            read_file(path)
+
+
+def test_many_threads_read_many_headers(tmp_path: Path) -> None:
+    for i in range(200):
+        np.save(tmp_path / f"{i}.npy", np.full((1, 1), i))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda i: int(read_file(tmp_path / f"{i}.npy").array[0, 0]), [*range(200)] * 10))
+    assert found == [*range(200)] * 10

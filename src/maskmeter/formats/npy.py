@@ -15,9 +15,9 @@ Reference: numpy.lib.format, https://numpy.org/doc/stable/reference/generated/nu
 
 from __future__ import annotations
 
-import ast
 import io
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,16 @@ MAGIC = b"\x93NUMPY"
 _KEYS = ("labels", "mask", "arr_0")
 _MAX_HEADER = 4096  # a plain array's header takes about 100 bytes
 _MAX_NESTING = 32
+_MAX_AXES = 32
+
+# One entry of the header, and all of it: {'descr': '<i8', 'fortran_order': False, 'shape': (3, 4), }
+_ENTRY = (
+    r"(?P<q>['\"])(?P<key>descr|fortran_order|shape)(?P=q)\s*:\s*"
+    r"(?P<value>True|False|'[^'\\]*'|\"[^\"\\]*\"|\((?:\s*\d+\s*(?:,\s*\d+\s*)*,?)?\s*\)|\[[^{}]*\])"
+)
+_ITEM = re.compile(_ENTRY)
+_PLAIN = re.sub(r"\?P<\w+>", "?:", _ENTRY).replace("(?P=q)", "['\"]")
+_HEADER = re.compile(rf"\{{\s*{_PLAIN}(?:\s*,\s*{_PLAIN}){{2}}\s*,?\s*\}}")
 
 
 def decode(data: bytes, path: str, max_pixels: int) -> Raster:
@@ -97,21 +107,24 @@ def _header(head: bytes, path: str) -> tuple[np.dtype[Any], tuple[int, ...], boo
 
 
 def _parse(text: bytes, path: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    invalid = FormatError("has an invalid NPY header; write the file anew with numpy.save", path)
-    # The parser of literals recurses: what nests or negates deeper than any header does is kept from it.
-    if sum(map(text.count, (b"(", b"[", b"{", b"-", b"+", b"~"))) > _MAX_NESTING:
+    """What the header, the text of a dictionary of three, says.
+
+    Read by its form and not by `ast.literal_eval`, whose count of nesting is shared by threads in CPython 3.11:
+    with many files at once it fails at random.
+    """
+    if sum(map(text.count, (b"(", b"[", b"{"))) > _MAX_NESTING:
         raise FormatError("has an invalid NPY header: nested too deeply", path)
-    try:
-        header = ast.literal_eval(text.decode("latin-1").strip())
-        dtype = np.dtype(header["descr"]) if isinstance(header["descr"], str) else None
-        shape, fortran = header["shape"], header["fortran_order"]
-    except Exception:  # noqa: BLE001 - a literal can be wrong in every way; the answer is the same
-        raise invalid from None
-    if dtype is None:
-        raise FormatError("has a structured dtype; save one plain integer array", path)
-    if not isinstance(shape, tuple) or len(shape) > 32 or not all(type(n) is int and n >= 0 for n in shape):
-        raise invalid
-    return dtype, shape, bool(fortran)
+    found = {m["key"]: m["value"] for m in _ITEM.finditer(text.decode("latin-1"))}
+    if found.keys() == {"descr", "fortran_order", "shape"} and _HEADER.fullmatch(text.decode("latin-1").strip()):
+        if found["descr"].startswith("["):
+            raise FormatError("has a structured dtype; save one plain integer array", path)
+        try:
+            shape = tuple(int(n) for n in found["shape"].strip("()").split(",") if n.strip())
+            if len(shape) <= _MAX_AXES:
+                return np.dtype(found["descr"][1:-1]), shape, found["fortran_order"] == "True"
+        except (TypeError, ValueError):
+            pass
+    raise FormatError("has an invalid NPY header; write the file anew with numpy.save", path)
 
 
 def _array(body: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool, path: str) -> NDArray[Any]:
