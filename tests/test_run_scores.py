@@ -103,6 +103,21 @@ def test_workers_and_interruptions_move_no_byte(maps: Path, tmp_path: Path, kind
     assert rows[0] == rows[1] == rows[2]
 
 
+def test_a_coarsened_run_says_how_far_it_may_be_off(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pairs = tmp_path
+    for side in ("gt", "pred"):
+        (pairs / side).mkdir(parents=True, exist_ok=True)
+    for i in range(2):
+        gt = rng.random((900, 700)) < 0.4
+        np.save(pairs / f"gt/{i}.npy", gt)
+        np.save(pairs / f"pred/{i}.npy", rng.beta(2 + gt, 3))
+    done = mm.evaluate(pairs / "gt", pairs / "pred", ["roc_auc"])
+    assert any("distinct scores" in n and "within" in n for n in done.notices)
+    gt, score = (np.stack([np.load(pairs / side / f"{i}.npy") for i in range(2)]) for side in ("gt", "pred"))
+    assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel(), score.ravel()), abs=1e-5)
+
+
 def test_missing_maps_count_as_zeros(maps: Path, tmp_path: Path) -> None:
     for kind in ("u1", "f4"):
         some = tmp_path / kind

@@ -33,6 +33,7 @@ from .metrics import (
     aji,
     aji_plus,
     average_precision,
+    average_precision_error,
     best_threshold,
     brier,
     count_error,
@@ -44,6 +45,7 @@ from .metrics import (
     iou,
     kappa,
     log_loss,
+    macro,
     mcc,
     mce,
     mean_accuracy,
@@ -52,6 +54,7 @@ from .metrics import (
     mean_matched_iou,
     merges,
     metric,
+    micro,
     object_accuracy,
     object_curve,
     object_f1,
@@ -66,6 +69,7 @@ from .metrics import (
     recall_at,
     reliability_curve,
     roc_auc,
+    roc_auc_error,
     roc_curve,
     rq,
     sbd,
@@ -79,22 +83,23 @@ from .metrics import (
     voi_split,
     volume_difference,
 )  # fmt: skip
-from .statistics import Confusion, Overlap, Scores, confusion, overlap, scores
+from .statistics import CoarseScores, Confusion, Overlap, Scores, class_scores, confusion, overlap, scores
 
 if TYPE_CHECKING:
     from .run import evaluate, open_run
 
 __all__ = [
-    "METRICS", "Confusion", "DataError", "Evaluation", "FrocCurve", "Label", "LabelError", "LabelMap", "LabelSet",
-    "MaskmeterError", "MergeError", "Metric", "ObjectCurve", "Overlap", "PrCurve", "ReliabilityCurve", "RocCurve",
-    "Row", "Scores", "ThresholdCurve", "UsageError", "__version__", "accuracy", "adapted_rand_error", "aji",
-    "aji_plus", "average_precision", "best_threshold", "brier", "confusion", "count_error", "dice", "ece",
-    "evaluate", "fbeta", "frequency_weighted_iou", "froc_curve", "iou", "kappa", "label_map", "log_loss", "mcc",
-    "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges", "metric", "object_accuracy",
+    "METRICS", "CoarseScores", "Confusion", "DataError", "Evaluation", "FrocCurve", "Label", "LabelError",
+    "LabelMap", "LabelSet", "MaskmeterError", "MergeError", "Metric", "ObjectCurve", "Overlap", "PrCurve",
+    "ReliabilityCurve", "RocCurve", "Row", "Scores", "ThresholdCurve", "UsageError", "__version__", "accuracy",
+    "adapted_rand_error", "aji", "aji_plus", "average_precision", "average_precision_error", "best_threshold",
+    "brier", "class_scores", "confusion", "count_error", "dice", "ece", "evaluate", "fbeta",
+    "frequency_weighted_iou", "froc_curve", "iou", "kappa", "label_map", "log_loss", "macro", "mcc", "mce",
+    "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges", "metric", "micro", "object_accuracy",
     "object_curve", "object_f1", "object_precision", "object_recall", "open_run", "overlap", "parse", "pq",
-    "pr_curve", "precision", "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_curve", "rq",
-    "sbd", "scores", "seg", "sensitivity_at", "specificity", "splits", "sq", "threshold_curve", "voi_merge",
-    "voi_split", "volume_difference",
+    "pr_curve", "precision", "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error",
+    "roc_curve", "rq", "sbd", "scores", "seg", "sensitivity_at", "specificity", "splits", "sq", "threshold_curve",
+    "voi_merge", "voi_split", "volume_difference",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from .errors import DataError, UsageError
 from .evaluation import BLOCK, Evaluation
 from .labels import LabelSet
 from .metrics import best_threshold
-from .metrics.curves import region_metric
+from .metrics.curves import average_precision_error, region_metric, roc_auc_error
 from .pairing import Pairing
 from .readings import Facts, Reading
 from .records import Records
@@ -81,7 +81,8 @@ def decide(question: Question, pairing: Pairing, records: Records) -> tuple[Fact
         region=question.mask is not None,
         logits=question.logits and kind[:1] == "f",
     )
-    return _at_threshold(facts, question.threshold, records), notices + file_notes(records)
+    notices += [*_coarsened(facts, records), *file_notes(records)]
+    return _at_threshold(facts, question.threshold, records), notices
 
 
 def _choice(question: Question, seen: _Seen) -> Choice:
@@ -91,6 +92,20 @@ def _choice(question: Question, seen: _Seen) -> Choice:
         masks = question.positive is not None or seen.pred.two_valued(set(question.ignore))
         return Choice("binary", "a foreground label is given", seen.pred.floats or not masks)
     return Choice("instance" if question.task == "instance" else "semantic", "")
+
+
+def _coarsened(facts: Facts, records: Records) -> list[str]:
+    """How far areas may be off where there were too many distinct scores to keep them all."""
+    if facts.scores[:1] != "f":
+        return []
+    pooled: Scores = Evaluation([], facts=facts, records=records).statistic(Scores.name)
+    if not pooled.level:
+        return []
+    auc, ap = roc_auc_error(pooled), average_precision_error(pooled)
+    return [
+        f"more than {pooled.limit:,} distinct scores: those closer than {pooled.resolution:.1g} share a cell; "
+        f"the pooled roc_auc is within {auc:.1g} of the exact one, average_precision within {ap:.1g}"
+    ]
 
 
 def _at_threshold(facts: Facts, threshold: float | str, records: Records) -> Facts:

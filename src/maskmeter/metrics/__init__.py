@@ -23,13 +23,17 @@ from .curve_points import (
 )  # fmt: skip
 from .curves import (
     average_precision,
+    average_precision_error,
     best_threshold,
     brier,
     ece,
     log_loss,
+    macro,
     mce,
+    micro,
     recall_at,
     roc_auc,
+    roc_auc_error,
     sensitivity_at,
 )  # fmt: skip
 from .instances import (
@@ -70,11 +74,12 @@ from .regions import (
 
 __all__ = [
     "METRICS", "FrocCurve", "Metric", "ObjectCurve", "PerClass", "PrCurve", "ReliabilityCurve", "RocCurve",
-    "ThresholdCurve", "Values", "accuracy", "adapted_rand_error", "aji", "aji_plus", "ap", "ap50", "average_precision",
-    "best_threshold", "brier", "count_error", "dice", "ece", "fbeta", "frequency_weighted_iou", "froc_curve", "iou",
-    "kappa", "log_loss", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges",
-    "metric", "object_accuracy", "object_curve", "object_f1", "object_precision", "object_recall", "parse", "pq",
-    "pr_curve", "precision", "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_curve", "rq",
-    "sbd", "seg", "sensitivity_at", "specificity", "splits", "sq", "threshold_curve", "voi_merge", "voi_split",
+    "ThresholdCurve", "Values", "accuracy", "adapted_rand_error", "aji", "aji_plus", "ap", "ap50",
+    "average_precision", "average_precision_error", "best_threshold", "brier", "count_error", "dice", "ece",
+    "fbeta", "frequency_weighted_iou", "froc_curve", "iou", "kappa", "log_loss", "macro", "mcc", "mce",
+    "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges", "metric", "micro", "object_accuracy",
+    "object_curve", "object_f1", "object_precision", "object_recall", "parse", "pq", "pr_curve", "precision",
+    "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd",
+    "seg", "sensitivity_at", "specificity", "splits", "sq", "threshold_curve", "voi_merge", "voi_split",
     "volume_difference",
 ]  # fmt: skip
