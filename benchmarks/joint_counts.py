@@ -108,6 +108,8 @@ def ours(name: str, gt: Map, pred: Map, mask: Map | None = None, target: float |
     if mask is None:
         top = int(pred.max()) + 1
         found["np.unique"] = lambda: np.unique(gt.ravel() * np.int64(top) + pred.ravel(), return_counts=True)
+    if gt.dtype.itemsize > 1:  # bound by memory: what it costs to see both maps once
+        found["np.array_equal, which only reads"] = lambda: np.array_equal(gt, pred)
     return Workload(name, gt.size, found, target=target)
 
 

@@ -16,7 +16,9 @@
 
 #include "components.hpp"
 #include "joint_counts.hpp"
+#include "memory.hpp"
 #include "png.hpp"
+#include "resample.hpp"
 #include "scores.hpp"
 
 namespace nb = nanobind;
@@ -213,6 +215,21 @@ nb::ndarray<nb::numpy, std::int32_t> components(const In& x, unsigned connectivi
     return {data, shape.size(), shape.data(), owner};
 }
 
+using Floats = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+nb::ndarray<nb::numpy, double, nb::ndim<2>> weighted_sums(const Floats& weights, const Floats& rows) {
+    if (weights.shape(1) != rows.shape(0)) throw std::invalid_argument("one weight for each row is needed");
+    const std::size_t b = weights.shape(0), n = rows.shape(0), k = rows.shape(1);
+    auto out = std::make_unique<double[]>(b * k);  // zeros
+    {
+        nb::gil_scoped_release free;
+        maskmeter::weighted_sums(weights.data(), rows.data(), out.get(), b, n, k);
+    }
+    double* data = out.release();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+    return nb::ndarray<nb::numpy, double, nb::ndim<2>>(data, {b, k}, owner);
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -221,6 +238,8 @@ NB_MODULE(_native, m) {
           "The connected components of equal label, numbered from 1 in the order of their first pixels; 0 is background.");
     m.def("joint_counts", &joint_counts, "a"_a, "b"_a, "mask"_a.none() = nb::none(), "path"_a.none() = nb::none(),
           "The pairs (a, b) that occur, in ascending order, and how many pixels carry each: rows a, b, counts.");
+    m.def("keep_freed_memory", &maskmeter::keep_freed_memory, "Let this process use freed memory again for large blocks.");
+    m.def("weighted_sums", &weighted_sums, "weights"_a, "rows"_a, "weights @ rows, added in the order of the rows.");
     m.def("paths", &paths, "The instruction sets that joint_counts can be told to use on this machine, the best first.");
     m.def("png_inflated_size", &png_inflated_size, "width"_a, "height"_a, "bits"_a, "channels"_a, "interlaced"_a,
           "How many bytes the image data of a PNG inflates to.");

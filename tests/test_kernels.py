@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from maskmeter import _native, kernels
 from reference.joint_counts import joint_counts as twin
@@ -180,3 +181,12 @@ def test_threads_do_not_disturb_one_another():
     with ThreadPoolExecutor(8) as pool:
         for got, want in zip(pool.map(lambda p: kernels.joint_counts(*p), pairs * 8), wanted * 8, strict=True):
             same(got, want)
+
+
+@given(data=st.data(), b=st.integers(0, 5), n=st.integers(0, 20), k=st.integers(0, 9))
+def test_weighted_sums_are_the_matrix_product(data: st.DataObject, b: int, n: int, k: int) -> None:
+    weights = data.draw(hnp.arrays(np.float64, (b, n), elements=st.integers(0, 4).map(float)))
+    rows = data.draw(hnp.arrays(np.int64, (n, k), elements=st.integers(-(2**40), 2**40)))
+    assert np.array_equal(kernels.weighted_sums(weights, rows), weights @ rows.astype(np.float64))
+    with pytest.raises(ValueError, match="one weight for each row"):
+        kernels.weighted_sums(np.zeros((1, n + 1)), rows)

@@ -1,8 +1,10 @@
 from typing import Any
 
-from numpy import int32, int64, uint8
+from numpy import float64, int32, int64, uint8
 from numpy.typing import NDArray
 
+def weighted_sums(weights: NDArray[float64], rows: NDArray[float64]) -> NDArray[float64]: ...
+def keep_freed_memory() -> None: ...
 def joint_counts(
     a: NDArray[Any], b: NDArray[Any], mask: NDArray[uint8] | None = None, path: str | None = None
 ) -> NDArray[int64]: ...

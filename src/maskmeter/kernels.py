@@ -102,6 +102,21 @@ def _bits(x: NDArray[Any]) -> NDArray[Any]:
     return x.view(f"u{x.dtype.itemsize}")
 
 
+def weighted_sums(weights: NDArray[np.float64], rows: NDArray[Any]) -> NDArray[np.float64]:
+    """`weights @ rows` for weights (B, I) and rows (I, K), each sum added in the order of the rows."""
+    return _native.weighted_sums(np.ascontiguousarray(weights), np.ascontiguousarray(rows, np.float64))
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees for its next image, instead of asking the system for new pages.
+
+    For processes that do nothing but evaluate (the command line): fresh pages for every image cost as much as
+    decoding it. What is kept is at most what was in use at once. Nothing happens where the C library has no such
+    switch.
+    """
+    _native.keep_freed_memory()
+
+
 def _plain(x: NDArray[Any]) -> NDArray[Any]:
     """Contiguous, native byte order, booleans as bytes 0 and 1; a copy only where that is not so already."""
     if not (x.flags.c_contiguous and x.dtype.isnative):

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels import weighted_sums
 from .metrics import Metric, Values
 
 RESAMPLES, SEED, LEVEL = 2000, 0, 0.95
@@ -129,7 +130,7 @@ class _Means:
 
     def resampled(self, weights: Floats) -> list[Values]:
         """The mean over images of each resample, metric by metric."""
-        total, defined = weights @ self._sums, weights @ self._defined
+        total, defined = (weighted_sums(weights, x) for x in (self._sums, self._defined))
         means = np.where(defined > 0, total / np.maximum(defined, 1) * self._units, math.nan)
         return np.split(means, self._ends[:-1], axis=1)
 

@@ -15,6 +15,7 @@ import click
 
 from .._version import __version__
 from ..errors import MaskmeterError, printable
+from ..kernels import keep_freed_memory
 
 COMMANDS = {
     "evaluate": "Evaluate predictions against ground truth.",
@@ -73,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script."""
+    keep_freed_memory()
     sys.exit(main())
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelError, MergeError
-from ..kernels import joint_counts
+from ..kernels import joint_counts, weighted_sums
 from ..labels import LabelSet
 from ..masks import label_map, pair
 from ._codec import from_bytes, to_bytes
@@ -106,7 +106,7 @@ class Confusion:
         """
         k = self.classes.size
         margins = np.concatenate([self.tp, self.gt, self.pred, self.ignored[:, None]], axis=1)
-        drawn = weights @ margins.astype(np.float64)
+        drawn = weighted_sums(weights, margins)
         tp, gt, pred, ignored = np.split(drawn, [k, 2 * k, 3 * k], axis=1)
         return replace(self, tp=tp, gt=gt, pred=pred, ignored=ignored[:, 0], counts=None)
 

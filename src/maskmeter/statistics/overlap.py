@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelError, MergeError, UsageError
-from ..kernels import joint_counts
+from ..kernels import joint_counts, weighted_sums
 from ..labels import LabelSet
 from ..masks import LabelMap, label_map, pair
 from ._codec import from_bytes, to_bytes
@@ -183,7 +183,7 @@ class Overlap:
         """What was summed for each image, (I, K), as the sums (..., K) that this statistic answers."""
         if self.weights is None:
             return values.sum(axis=0)
-        return values if isinstance(self.weights, str) else self.weights @ values.astype(np.float64)
+        return values if isinstance(self.weights, str) else weighted_sums(self.weights, values)
 
     def total_gt(self, values: NDArray[Any], among: NDArray[Any] | None = None) -> NDArray[Any]:
         """(..., K) sums over objects of the ground truth (those of `among`: a mask or indices)."""
