@@ -97,13 +97,13 @@ def _likely_void(e: Evaluation, facts: _PerImage) -> Iterator[Advice]:
 
 def _absent(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
     c = e.pooled
-    if c.binary:
-        return
-    for at in np.flatnonzero((c.gt == 0) & (c.pred > 0)).tolist():
+    absent = np.flatnonzero((c.gt == 0) & (c.pred > 0) & (not c.binary)).tolist()
+    if absent:
+        names = [f"{_name(e, at)} ({int(c.pred[at])} pixels)" for at in absent]
         yield Advice(
             "absent",
-            f"{_name(e, at)} is predicted on {int(c.pred[at])} pixels and never in the ground truth: "
-            "its IoU is 0 and counts in the mean, its recall is undefined",
+            f"predicted and never in the ground truth: {_listed(names)}; the IoU there is 0 and counts in the mean, "
+            "the recall is undefined",
             "precision",
         )
 
@@ -111,13 +111,15 @@ def _absent(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
 def _rare(e: Evaluation, facts: _PerImage) -> Iterator[Advice]:
     c = e.pooled
     present = (c.gt > 0) & ~((c.classes == 0) & c.binary)
-    few_pixels, few_images = present & (c.gt < FEW_PIXELS), present & (facts.with_gt < min(FEW_IMAGES, len(e.records)))
-    for at in np.flatnonzero(few_pixels | few_images).tolist():
+    few = (c.gt < FEW_PIXELS) | (facts.with_gt < min(FEW_IMAGES, len(e.records)))
+    rare = np.flatnonzero(present & few).tolist()
+    if rare:
+        names = [f"{_name(e, at)} ({int(c.gt[at])} pixels in {int(facts.with_gt[at])} images)" for at in rare]
+        mean = "" if c.binary else " and move the mean over classes as much as any other"
         yield Advice(
             "rare",
-            f"{_name(e, at)} has {int(c.gt[at])} pixels in {int(facts.with_gt[at])} of {len(e.records)} images: "
-            "its values rest on little and move the mean over classes as much as any other",
-            "frequency_weighted_iou" if not c.binary else "recall",
+            f"few pixels or images hold {_listed(names)}: values there rest on little{mean}",
+            "recall" if c.binary else "frequency_weighted_iou",
         )
 
 

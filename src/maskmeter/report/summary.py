@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from ..advisor import Advice, advise
+from ..advisor import advise
 from . import words
 from .figure import last_part
 from .findings import Findings
@@ -15,19 +14,7 @@ from .page import fill
 
 NAMED = 5  # missing and extra files that are named one by one
 
-AT_ONCE, FOLDED = 3, 30  # warnings of one kind
-
 Fact = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Warnings:
-    """The advice of one kind: what is shown at once, what is folded away, and how many more there are."""
-
-    kind: str
-    shown: list[Advice]
-    folded: list[Advice]
-    more: int
 
 
 def title(found: Findings) -> str:
@@ -51,7 +38,7 @@ def render(found: Findings) -> str:
         "summary.html",
         images=found.images,
         headlines=list(headlines(found)) if found.images else [],
-        advice=_by_kind(advise(e)) if found.regions and found.pooled.pixels else [],
+        advice=advise(e) if found.regions and found.pooled.pixels else [],
         defined={m.name for m in (*e.metrics, *found.always)},
         notices=e.notices,
         facts=list(_facts(found)),
@@ -129,14 +116,3 @@ def _undefined(found: Findings) -> str:
         images = words.many(found.images, "image")
         said.append(f"{found.headline} has no value in {words.count(row.undefined)} of {images}")
     return "; ".join(said)
-
-
-def _by_kind(advice: list[Advice]) -> list[Warnings]:
-    """The warnings of each kind, a few of them at once and the others folded away."""
-    found: dict[str, list[Advice]] = {}
-    for a in advice:
-        found.setdefault(a.kind, []).append(a)
-    return [
-        Warnings(kind.capitalize(), of_kind[:AT_ONCE], of_kind[AT_ONCE:][:FOLDED], len(of_kind) - AT_ONCE)
-        for kind, of_kind in found.items()
-    ]
