@@ -46,7 +46,7 @@ def test_differences_intervals_and_tests_agree_with_an_independent_computation()
         (_, p), (_, q) = a.image_values("iou"), b.image_values("iou")
         tests.append(stats.wilcoxon(q[:, k] - p[:, k]).pvalue)
     assert d.p == pytest.approx(holm(tests)[0])
-    assert found.moved[0].b - found.moved[0].a == pytest.approx(apart.max())
+    assert found.improved[0].b - found.improved[0].a == pytest.approx(apart.max())
 
 
 def test_a_run_does_not_differ_from_itself_and_signs_turn() -> None:
@@ -67,6 +67,24 @@ def test_only_common_images_count() -> None:
     assert found.images == 20
     assert found.only_b == [f"{i:03d}" for i in range(20, 30)]
     assert line(found, "mean_iou", "pooled").b == evaluated(0.25, 20).value("mean_iou")
+
+
+def test_an_image_without_a_value_on_one_side_moves_no_mean() -> None:
+    """Equal but for one image, whose recall is undefined on one side: nothing differs where both have a value."""
+    a, b = (evaluated(0.3, 10, metrics=("iou", "recall", "mcc")) for _ in range(2))
+    a.update(np.zeros(300, int), np.ones(300, int), image="x")
+    b.update(np.repeat([0, 1, 2], 100), np.repeat([0, 1, 2], 100), image="x")
+    d = line(compare(a, b), "mcc", "images")
+    assert (d.difference, d.low, d.high, d.better, d.equal, d.worse) == (0, 0, 0, 0, 10, 0)
+    assert d.a == d.b == evaluated(0.3, 10, metrics=("mcc",)).value("mcc", over="images")
+
+
+def test_only_images_that_moved_are_named() -> None:
+    found = compare(evaluated(0.3), evaluated(0.3))
+    assert found.improved == found.worsened == []
+    found = compare(evaluated(0.3), evaluated(0.1))
+    assert all(v.b > v.a for v in found.improved)
+    assert all(v.b < v.a for v in found.worsened)
 
 
 def test_unlike_runs_are_not_compared() -> None:

@@ -78,8 +78,8 @@ def _imbalance(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
 def _void(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
     c = e.pooled
     share = float(c.ignored / max(1, c.ignored + c.pixels))
-    if share > LARGE_VOID:
-        yield Advice("void", f"{share:.0%} of the pixels are void or masked and in no number", "inspect")
+    if share > LARGE_VOID and not e.facts.region:
+        yield Advice("void", f"{share:.0%} of the pixels are void and in no number", "inspect")
 
 
 def _likely_void(e: Evaluation, facts: _PerImage) -> Iterator[Advice]:

@@ -3,7 +3,7 @@
 Images are paired by name; those that only one evaluation holds are listed and left out. For every metric
 and class there are the difference of the pooled values and of the means over images, each with a paired
 bootstrap interval (both sides draw the same images). For the means over images there is besides a Wilcoxon
-signed-rank test over the images where both are defined, with Holm's correction over all tests of the table,
+signed-rank test, all over the images where both sides have a value, with Holm's correction over all tests of the table,
 the number of images that are better, equal and worse, and the effect size: the mean difference over the
 standard deviation of the differences.
 
@@ -16,14 +16,15 @@ References: Wilcoxon, Biometrics Bulletin 1, 1945; Holm, Scandinavian Journal of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import DataError, UsageError
-from .evaluation import Evaluation, Over
+from .evaluation import Evaluation, Means, Over
+from .labels import LabelSet
 from .metrics import Metric, Values
 from .records import Record, Records
 
@@ -73,7 +74,7 @@ class Comparison:
     images         how many images both hold
     only_a, only_b the images that one of them lacks
     headline       the metric by which images are called better
-    moved          the images by how much the headline moved, most improved first
+    improved, worsened  the images on which it is better, or worse, under b, the most moved first
     """
 
     lines: list[Difference]
@@ -81,7 +82,13 @@ class Comparison:
     only_a: list[str]
     only_b: list[str]
     headline: str
-    moved: list[Moved]
+    improved: list[Moved]
+    worsened: list[Moved]
+
+    @property
+    def tests(self) -> int:
+        """How many tests were corrected for."""
+        return sum(not math.isnan(d.p) for d in self.lines)
 
 
 def compare(a: Evaluation, b: Evaluation) -> Comparison:
@@ -102,7 +109,7 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     headline = _headline(left, shared)
     return Comparison(
         lines, len(common), sorted(names_a - names_b), sorted(names_b - names_a), str(headline),
-        _moved(left, right, headline),
+        *_moved(left, right, headline),
     )  # fmt: skip
 
 
@@ -123,7 +130,14 @@ def _check(a: Evaluation, b: Evaluation) -> None:
     for what in ("task", "labels", "ignore", "positive", "region"):
         x, y = getattr(a.facts, what), getattr(b.facts, what)
         if x != y:
-            raise UsageError(f"the runs differ in {what} ({x} and {y}); evaluate both in the same way")
+            raise UsageError(f"the runs differ in {what} ({_said(x)} and {_said(y)}); evaluate both in the same way")
+
+
+def _said(fact: object) -> str:
+    """A fact in a few words."""
+    if isinstance(fact, LabelSet):
+        return f"{len(fact.classes)} declared classes"
+    return ",".join(map(str, fact)) if isinstance(fact, tuple) and fact else "none" if not fact else str(fact)
 
 
 class _Only:
@@ -171,34 +185,48 @@ def _restricted(e: Evaluation, names: Sequence[str], metrics: Sequence[Metric[An
 
 
 def _lines(a: Evaluation, b: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> Iterator[Difference]:
-    draws_a, draws_b = a.draws(), b.draws()
-    rows_a = {(r.metric, r.class_, r.over): r.value for r in a.rows()}
-    rows_b = {(r.metric, r.class_, r.over): r.value for r in b.rows()}
+    columns = {
+        m: [(t, a.titles(m).index(t), b.titles(m).index(t)) for t in a.titles(m) if t in b.titles(m)] for m in metrics
+    }
+    images_a, images_b = _paired(a, b, columns)
+    draws_a, draws_b = a.draws(images_a), b.draws(images_b)
     for m in metrics:
-        titles_a, titles_b = a.titles(m), b.titles(m)
-        (_, values_a), (_, values_b) = a.image_values(m), b.image_values(m)
-        for title in (t for t in titles_a if t in titles_b):
-            i, j = titles_a.index(title), titles_b.index(title)
+        pooled = [e.columns(m, e.statistic(m.statistic)).tolist() for e in (a, b)]
+        means = [_means(values[m]) for values in (images_a, images_b)]
+        for title, i, j in columns[m]:
             ends = ((math.nan, math.nan),) * 2
             if m in draws_a and m in draws_b:
-                x, y = draws_a[m], draws_b[m]
-                apart = replace(y, pooled=y.pooled[:, [j]], images=y.images[:, [j]]) - replace(
-                    x, pooled=x.pooled[:, [i]], images=x.images[:, [i]]
-                )
+                apart = draws_b[m].column(j) - draws_a[m].column(i)
                 ends = tuple((float(e.low[0]), float(e.high[0])) for e in apart.intervals)
-            counted = _by_image(m, values_a[:, i], values_b[:, j])
-            for over, (low, high) in zip(("pooled", "images"), ends, strict=True):
-                key = (str(m), title, over)
-                va, vb = rows_a[key], rows_b[key]
+            counted = _by_image(m, images_a[m][:, i], images_b[m][:, j])
+            for over, (x, y), (low, high) in zip(("pooled", "images"), (pooled, means), ends, strict=True):
                 p, effect, *wins = counted if over == "images" else (math.nan, *counted[1:])
-                yield Difference(str(m), title, over, va, vb, vb - va, low, high, p, effect, *wins)
+                yield Difference(str(m), title, over, x[i], y[j], y[j] - x[i], low, high, p, effect, *wins)
+
+
+def _paired(
+    a: Evaluation, b: Evaluation, columns: Mapping[Metric[Any, Any], list[tuple[str | None, int, int]]]
+) -> tuple[dict[Metric[Any, Any], Values], dict[Metric[Any, Any], Values]]:
+    """The images' values on both sides; where one side has none, neither has."""
+    left, right = ({m: e.image_values(m)[1].copy() for m in columns} for e in (a, b))
+    for m, pairs in columns.items():
+        for _, i, j in pairs:
+            x, y = left[m][:, i], right[m][:, j]
+            x[np.isnan(y)], y[np.isnan(x)] = math.nan, math.nan
+    return left, right
+
+
+def _means(values: Values) -> list[float]:
+    found = Means()
+    found.add(values)
+    return found.value.tolist()
 
 
 def _by_image(m: Metric[Any, Any], a: Values, b: Values) -> tuple[float, float, int, int, int]:
     """The test, the effect size and the wins over the images where both have a value."""
     from scipy.stats import wilcoxon
 
-    both = ~np.isnan(a) & ~np.isnan(b)
+    both = ~np.isnan(a)
     d = b[both] - a[both]
     gain = {"lower": -d, "zero": np.abs(a[both]) - np.abs(b[both])}.get(m.better, d)
     wins = int((gain > 0).sum()), int((gain == 0).sum()), int((gain < 0).sum())
@@ -217,10 +245,13 @@ def _headline(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> Metric[Any,
     return next((known[name] for name in first if name in known), metrics[0])
 
 
-def _moved(a: Evaluation, b: Evaluation, m: Metric[Any, Any]) -> list[Moved]:
+def _moved(a: Evaluation, b: Evaluation, m: Metric[Any, Any]) -> tuple[list[Moved], list[Moved]]:
+    """The images that improved and those that worsened, the most moved first."""
     (names, x), (_, y) = a.image_values(m), b.image_values(m)
+    sign = -1.0 if m.better == "lower" else 1.0
     found = [
         Moved(n, p, q) for n, p, q in zip(names, x[:, -1].tolist(), y[:, -1].tolist(), strict=True) if p == p and q == q
     ]
-    sign = -1.0 if m.better == "lower" else 1.0
-    return sorted(found, key=lambda v: (-sign * (v.b - v.a), v.image))
+    by_gain = sorted(found, key=lambda v: (-sign * (v.b - v.a), v.image))
+    improved = [v for v in by_gain if sign * (v.b - v.a) > 0]
+    return improved, [v for v in reversed(by_gain) if sign * (v.b - v.a) < 0]

@@ -11,7 +11,7 @@ beyond that blocks of 4096 are added exactly. So neither arrival nor sharding mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -246,12 +246,15 @@ class Evaluation:
             self._rows = [row for m in self.metrics for row in self._rows_of(m, means[m], spread.get(m))]
         return self._rows
 
-    def draws(self) -> dict[Metric[Any, Any], Draws]:
-        """Every metric on every bootstrap resample of the images; what the intervals are taken from."""
+    def draws(self, images: Mapping[Metric[Any, Any], Values] | None = None) -> dict[Metric[Any, Any], Draws]:
+        """Every metric on every bootstrap resample of the images; what the intervals are taken from.
+
+        `images` may give the values of the images, where they are to be others than their own.
+        """
         if len(self.records) < 2:
             return {}
         samplers = {name: self._sampler(name) for name in dict.fromkeys(m.statistic for m in self.metrics)}
-        values = (values for _, values in self.blocks())
+        values = (values for _, values in self.blocks()) if images is None else [images]
         return draws(self.metrics, len(self.records), samplers, values, self.columns)
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -298,7 +301,10 @@ class Evaluation:
         if class_ is None:
             if None in titles:
                 return titles.index(None)
-            raise UsageError(f"{metric} has a value for each class; name one of {', '.join(map(str, titles))}")
+            if not titles:
+                raise UsageError(f"{metric} has no value yet: there are no images")
+            known = ", ".join(str(t) for t in titles)
+            raise UsageError(f"{metric} has a value for each class; say class_=, one of {known}")
         if titles == [None]:
             raise UsageError(f"{metric} has no classes here; leave class_ away")
         ids = [str(c) for c in self.statistic(metric.statistic).classes.tolist()]

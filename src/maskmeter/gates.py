@@ -98,6 +98,8 @@ def _row(evaluation: Evaluation, metric: str, class_: str | None, over: str) -> 
         if r.class_ == class_:
             return r
     known = ", ".join(r.class_ for r in rows if r.class_ is not None)
+    if class_ is None:
+        raise UsageError(f"{made} has a value for each class; name one, as in {made}[{known.split(', ')[0]}]")
     raise UsageError(f"{made} has no class {class_!r}; there are {known}" if known else f"{made} has no classes")
 
 

@@ -62,6 +62,10 @@ class Draws:
     pooled: Values
     images: Values
 
+    def column(self, at: int) -> Draws:
+        """One column alone."""
+        return Draws(self.pooled[:, [at]], self.images[:, [at]])
+
     def __sub__(self, other: Draws) -> Draws:
         """The differences, resample by resample: both sides drew the same images."""
         return Draws(self.pooled - other.pooled, self.images - other.images)

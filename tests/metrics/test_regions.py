@@ -41,6 +41,11 @@ def test_kappa_and_mcc_are_undefined_where_their_denominator_is_0() -> None:
     assert mm.kappa(ones, np.array([1, 1, 1, 0])) == 0.0
 
 
+def test_a_prediction_that_gives_no_class_is_a_failure_and_not_undefined() -> None:
+    c = mm.confusion(np.array([0, 0, 1, 1]), np.array([9, 9, 9, 9]), ignore=9)
+    assert mm.mcc.compute(c) == mm.kappa.compute(c) == mm.mean_iou.compute(c) == 0.0
+
+
 def test_dtype_decides_and_never_content() -> None:
     gt, pred = np.array([0, 1, 1]), np.array([0, 1, 0])
     assert mm.iou(gt, pred) == {0: 0.5, 1: 0.5}

@@ -104,5 +104,7 @@ def mcc(gt: Labels, pred: Labels, void: set[int]) -> float:
         return nan
     x, y = (np.array([v == k for k in values], float) for v in (g, p))
     x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+    if (p == -1).all():
+        return 0.0
     spread = math.sqrt((x * x).sum() * (y * y).sum())
     return float((x * y).sum()) / spread if spread > 1e-12 else nan

@@ -45,9 +45,11 @@ def command(run_a: Path, run_b: Path, metrics: tuple[str, ...], everything: bool
         return
     click.echo(f"A {printable(str(run_a))}\nB {printable(str(run_b))}\n{found.images} images in both\n")
     click.echo(text_table(HEADER, table))
+    tests = f"Wilcoxon over the images, corrected by Holm for {found.tests} tests" if found.tests else "too few images"
+    click.echo(f"\n* the 95 % interval leaves out zero; p: {tests}")
     hidden = len(lines) - len(shown)
     if hidden:
-        click.echo(f"\n{hidden} lines of other metrics by class are not shown (--all)")
+        click.echo(f"{hidden} lines of other metrics by class are not shown (--all)")
     click.echo(_moved(found))
     for which, names in (("A", found.only_a), ("B", found.only_b)):
         if names:
@@ -77,6 +79,7 @@ def _moved(found: Comparison, most: int = 3) -> str:
     def listed(images: list[Moved]) -> str:
         return ", ".join(f"{printable(v.image)} {v.a:.3f} to {v.b:.3f}" for v in images)
 
-    improved = [v for v in found.moved[:most] if v.a != v.b]
-    worsened = [v for v in reversed(found.moved[-most:]) if v.a != v.b]
-    return f"\nby {found.headline}, most improved: {listed(improved)}\nmost worsened: {listed(worsened)}"
+    return (
+        f"\nby {found.headline}, most improved: {listed(found.improved[:most]) or 'none'}\n"
+        f"most worsened: {listed(found.worsened[:most]) or 'none'}"
+    )

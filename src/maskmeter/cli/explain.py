@@ -59,7 +59,7 @@ def _left_out(e: Evaluation, rows: list[Row]) -> list[str]:
     if e.has(Confusion.name) and (ignored := int(e.pooled.ignored)):
         lines.append(f"{ignored:,} pixels were left out: void in the ground truth, or outside the mask")
     if undefined := max(r.undefined for r in rows):
-        lines.append(f"up to {undefined} images have no value and are not in the mean over images")
+        lines.append(f"in the mean over images up to {undefined} of them are left out, which have no value")
     return lines
 
 

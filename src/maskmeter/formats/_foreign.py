@@ -28,8 +28,8 @@ def foreign(head: bytes, path: str, found: Format | None, promised: Format | Non
         )
     what = _describe(head)
     if promised is not None:
-        return FormatError(f"is not a {promised.name} file: it is {what}", path)
-    return FormatError(f"is of no known format: it is {what}", path)
+        return FormatError(f"is not a {promised.name} file: it is {what}; make the file anew, or remove it", path)
+    return FormatError(f"is of no known format: it is {what}; save it as PNG, TIFF, NIfTI or NPY", path)
 
 
 def _describe(head: bytes) -> str:

@@ -209,7 +209,8 @@ def mcc(c: Confusion) -> Values:
     """Matthews correlation coefficient, for several classes Gorodkin's R_K.
 
     (n TP - sum gt pred) / sqrt((n^2 - sum pred^2) (n^2 - sum gt^2)), sums over classes. Range -1 to 1,
-    0 for chance. Undefined where ground truth or prediction hold a single class.
+    0 for chance. Undefined where ground truth or prediction hold a single class; 0 where no pixel was given a
+    class at all (a prediction that is missing).
     Differs: scikit-learn gives 0 there.
     Reference: Matthews 1975; Gorodkin, Computational Biology and Chemistry 28, 2004.
 
@@ -221,7 +222,9 @@ def mcc(c: Confusion) -> Values:
     # Pixels that were given no class are a class of predictions that the ground truth never has.
     of_pred = n * n - (pred * pred).sum(axis=-1) - c.unassigned.astype(np.float64) ** 2
     of_gt = n * n - (gt * gt).sum(axis=-1)
-    return ratio(covariance, np.sqrt(of_pred * of_gt))
+    # Where no pixel was given any class, nothing is told about the truth: 0, and the image stays in every mean.
+    nothing = (pred.sum(axis=-1) == 0) & (n > 0)
+    return np.where(nothing, 0.0, ratio(covariance, np.sqrt(of_pred * of_gt)))
 
 
 @metric(confusion, per="class", better="zero", headline="images", bounds=(-1.0, float("inf")))

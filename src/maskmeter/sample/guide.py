@@ -36,8 +36,9 @@ Which is better? Look at the mean, at the classes, at the worst images, and at t
 
 Fluorescence images; every cell has a number, 0 is background.
 
-- Model a merges cells that touch.
-- Model b splits large cells, misses dim ones and invents a few.
+- Model a merges cells that touch (`merges`, `object_recall`).
+- Model b splits large cells, misses dim ones and invents a few. The cells that it misses lie together in its
+  background, which `voi_merge` counts as merged.
 
 ```
 maskmeter evaluate cells/gt cells/pred_a --task instance --images cells/images -o runs/cells_a
@@ -61,7 +62,7 @@ maskmeter compare  runs/vessels_a runs/vessels_b
 
 ## volume: three organs in 3D
 
-One scan with thick slices (3 mm) and fine pixels (0.8 mm), so distances have to respect the spacing.
+One scan with thick slices (3 mm) and fine pixels (0.8 mm).
 
 - Model a is uneven in the plane and up to a slice off.
 - Model b is smooth and close, but has no aorta at all, and one spot of kidney where there is none.
