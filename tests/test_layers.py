@@ -16,22 +16,22 @@ SOURCE = Path(maskmeter.__file__).parent
 # From the ground up. A module may import from the floors below its own and from inside its own package.
 FLOORS = (
     ("_version", "_native", "errors"),
-    ("labels", "segments", "kernels", "records", "tasks", "progress"),
+    ("labels", "segments", "kernels", "records", "tasks", "progress", "engines"),
     ("masks",),
     ("statistics", "formats"),
     ("matching",),
     ("fates",),
     ("metrics", "pairing"),
     ("counting",),
-    ("uncertainty", "store"),
+    ("uncertainty", "store", "sending"),
     ("readings", "inspection"),
     ("evaluation",),
     ("comparison", "results", "execution", "advisor"),
     ("gates",),
     ("deciding",),
     ("panoptic",),
-    ("scored_masks",),
-    ("run",),
+    ("scored_masks", "concluding"),
+    ("run", "merging"),
     ("report",),
     ("cli", "sample", "__init__", "__main__"),
 )
@@ -43,7 +43,7 @@ ALLOWED = {
     ("__main__", "cli"),
 }
 
-LAZY = ("PIL", "click", "jinja2", "matplotlib", "pandas", "rich", "scipy", "sqlite3", "tifffile")
+LAZY = ("PIL", "click", "distributed", "jinja2", "matplotlib", "pandas", "ray", "rich", "scipy", "sqlite3", "tifffile")
 
 FILES = sorted(p.relative_to(SOURCE) for p in SOURCE.rglob("*.py"))
 PARTS = {p.name.split(".")[0] for p in SOURCE.iterdir()}

@@ -86,6 +86,7 @@ from .metrics import (
 from .statistics import CoarseScores, Confusion, Overlap, Scores, class_scores, confusion, overlap, scores
 
 if TYPE_CHECKING:
+    from .merging import merge
     from .run import evaluate, open_run
 
 __all__ = [
@@ -95,7 +96,8 @@ __all__ = [
     "adapted_rand_error", "aji", "aji_plus", "average_precision", "average_precision_error", "best_threshold",
     "brier", "class_scores", "confusion", "count_error", "dice", "ece", "evaluate", "fbeta",
     "frequency_weighted_iou", "froc_curve", "iou", "kappa", "label_map", "log_loss", "macro", "mcc", "mce",
-    "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges", "metric", "micro", "object_accuracy",
+    "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merge", "merges", "metric", "micro",
+    "object_accuracy",
     "object_curve", "object_f1", "object_precision", "object_recall", "open_run", "overlap", "parse", "pq",
     "pr_curve", "precision", "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error",
     "roc_curve", "rq", "sbd", "scores", "seg", "sensitivity_at", "specificity", "splits", "sq", "threshold_curve",
@@ -109,4 +111,8 @@ def __getattr__(name: str) -> Any:
         from . import run
 
         return getattr(run, name)
+    if name == "merge":
+        from .merging import merge
+
+        return merge
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

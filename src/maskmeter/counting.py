@@ -98,8 +98,8 @@ class Failure(NamedTuple):
     error: DataError
 
 
-def count_batch(jobs: Sequence[Job], plan: Counter) -> list[Record | Failure]:
-    """Count several images."""
+def count_batch(jobs: Sequence[Job], plan: Counter, ticket: int = 0) -> list[Record | Failure]:
+    """Count several images. Engines that remember answers by their arguments are asked anew with another `ticket`."""
     return [count_image(job, plan) for job in jobs]
 
 

@@ -27,6 +27,7 @@ from .metrics import METRICS, Metric, Values, parse
 from .metrics.instances import over_classes
 from .readings import Facts, source, statistics_of
 from .records import Memory, Record, Records
+from .sending import packed, unpacked
 from .statistics.confusion import Confusion, LabelCounts, count_labels
 from .statistics.image_scores import ImageScores
 from .statistics.overlap import STUFF, THING, Overlap
@@ -123,8 +124,9 @@ class Evaluation:
             self.facts = replace(self.facts, labels=g.labels)
         counts = count_labels(g.array, p.array, g.counted)
         if task == "semantic":
-            self.facts.reading.check(counts.a, "ground truth")
-            self.facts.reading.check(counts.b, "prediction")
+            reading = self.facts.reading
+            reading.check(counts.a, "ground truth")
+            reading.check(counts.b, "prediction")
         self.add([Record(name, {LabelCounts.name: counts.to_bytes()}, g.array.shape)])
 
     def add(self, records: Iterable[Record]) -> None:
@@ -132,8 +134,10 @@ class Evaluation:
         self.records.add(records)
         self._pooled, self._stacks, self._rows = {}, {}, None
 
-    def merge(self, other: Evaluation) -> None:
-        """Take in all images of another evaluation with the same conventions. Raises MergeError."""
+    def merge(self, other: Evaluation | bytes) -> None:
+        """Take in all images of another evaluation with the same conventions, or of its bytes. Raises MergeError."""
+        if isinstance(other, bytes):
+            other = Evaluation.from_bytes(other)
         mine, theirs = self.facts, other.facts
         if mine.task is None:
             self.facts = mine = replace(mine, task=theirs.task)
@@ -143,7 +147,21 @@ class Evaluation:
                 raise MergeError(f"{what} is {a} here and {b} there; only evaluations of like conventions add up")
         if twice := sorted(set(self.records.names()) & set(other.records.names())):
             raise MergeError(f"image {printable(twice[0])} is in both")
-        self.add(other.records[name] for name in other.records.names())
+        names = other.records.names()
+        records = [other.records[name] for name in names]
+        if records and (total := other.records.pooled(Scores.name)) is not None:
+            records[0] = replace(records[0], pooled={Scores.name: Scores.from_bytes(total)})
+        self.add(records)
+
+    def to_bytes(self) -> bytes:
+        """Everything that was counted, to be gathered from other processes: `merge` takes it in again."""
+        return packed(self.facts, [str(m) for m in self.metrics], self.records, (Scores.name,))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Evaluation:
+        """The evaluation of `to_bytes`. Raises MergeError for the bytes of another version."""
+        facts, metrics, records = unpacked(data, Facts, {Scores.name: Scores.from_bytes})
+        return cls(metrics, facts=facts, records=records)
 
     # Reading
 
@@ -251,7 +269,7 @@ class Evaluation:
 
         `images` may give the values of the images, where they are to be others than their own.
         """
-        if len(self.records) < 2:
+        if len(self.records) < 2 or not self.metrics:
             return {}
         samplers = {name: self._sampler(name) for name in dict.fromkeys(m.statistic for m in self.metrics)}
         values = (values for _, values in self.blocks()) if images is None else [images]

@@ -1,52 +1,64 @@
-"""Execution: many images, counted by whatever executor there is, kept as they arrive.
+"""Execution: many images, counted by whatever engine there is, kept as they arrive.
 
-Work goes out in batches to any `concurrent.futures.Executor` (threads by default: decoders and kernels
-release the interpreter lock), results come home as records and are committed to the store at least
-every half second. Which worker counted what, and when, moves no bit of the result.
+Work goes out in batches to any `concurrent.futures.Executor` (see `engines`), sized by time; results come
+home as records, whichever is ready first, and are committed to the store at least every half second. Which
+worker counted what, and when, moves no bit of the result.
 
 The first file that is not fit to evaluate stops the run: what is in flight is finished and kept, then
 the error is raised, the first by name where there are several.
+
+A batch whose worker died is sent again. One that takes its worker with it twice is taken apart, and its files
+go one at a time, so that it is clear which one it was; that one is named in the error that ends the run, after
+everything else was counted. Where a death breaks the whole executor, as with a pool of processes, the batches
+that were under way go one at a time as well. A batch that takes far longer than its like is sent
+a second time when there is nothing else left to do, and the first answer counts.
 """
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
 from itertools import islice
+from queue import Empty, SimpleQueue
 from time import monotonic
 
 from .counting import Counter, Failure, Job, count_batch
+from .engines import Engine, cores, engine, is_loss
+from .errors import DataError
 from .records import Record, Records
 
 COMMIT_SECONDS = 0.5
-BATCH_SECONDS = 0.05
+MOST = 1024  # images in a batch
+DEPTH = 2  # batches under way for each worker, so that none waits for the next
+LATE = 8.0  # a batch is late when it takes so many times as long as its like, and at least
+LATE_SECONDS = 30.0
+TRIES = 2
 
-Progress = Callable[[int], None]
+Progress = Callable[[int, int], None]
+Answer = list[Record | Failure]
 
 
 def count_all(
     jobs: Sequence[Job],
     plan: Counter,
     records: Records,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Count every job into `records`. Raises the DataError of the first bad file; Ctrl-C keeps what is finished."""
     sink = _Sink(records, progress)
     try:
-        if executor is not None:
-            _run(jobs, plan, executor, workers or _cores(), sink)
-        elif (workers or _cores()) == 1:
-            _run_here(jobs, plan, sink)
+        if executor is None and (workers or cores()) == 1:
+            for job in jobs:
+                sink.take(count_batch([job], plan))
+                if sink.stopped:
+                    break
         else:
-            pool = ThreadPoolExecutor(workers or _cores(), "maskmeter")
-            try:
-                _run(jobs, plan, pool, workers or _cores(), sink)
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            with engine(executor, workers) as made:
+                _Dispatch(jobs, plan, made, sink).run()
     finally:
         sink.commit()
     if sink.failures:
@@ -58,20 +70,27 @@ class _Sink:
 
     def __init__(self, records: Records, progress: Progress | None) -> None:
         self.failures: list[Failure] = []
+        self.stopped = False
         self._records, self._progress = records, progress
         self._waiting: list[Record] = []
         self._last = monotonic()
 
-    def take(self, results: Iterable[Record | Failure]) -> None:
+    def take(self, results: Answer) -> None:
         for result in results:
             if isinstance(result, Failure):
                 self.failures.append(result)
+                self.stopped = True
             else:
                 self._waiting.append(result)
-                if self._progress:
-                    self._progress(1)
+        self._told(results)
         if monotonic() - self._last > COMMIT_SECONDS:
             self.commit()
+
+    def take_lost(self, job: Job, error: BaseException) -> None:
+        """A file that kills its worker: reported at the end, and the rest goes on."""
+        what = f"kills the worker that reads it ({type(error).__name__}); look at the file, or give it more memory"
+        self.failures.append(Failure(job.name, DataError(what, job.pred or job.gt)))
+        self._told(self.failures[-1:])
 
     def commit(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -79,37 +98,134 @@ class _Sink:
             self._records.add(waiting)
         self._last = monotonic()
 
-
-def _run_here(jobs: Sequence[Job], plan: Counter, sink: _Sink) -> None:
-    for job in jobs:
-        sink.take(count_batch([job], plan))
-        if sink.failures:
-            return
+    def _told(self, results: Sequence[Record | Failure]) -> None:
+        if self._progress:
+            failed = sum(isinstance(r, Failure) for r in results)
+            self._progress(len(results) - failed, failed)
 
 
-def _run(jobs: Sequence[Job], plan: Counter, executor: Executor, workers: int, sink: _Sink) -> None:
-    """Keep every worker busy with a batch and one more waiting, each about as long as BATCH_SECONDS."""
-    left = iter(jobs)
-    flying: deque[Future[list[Record | Failure]]] = deque()
-    size, started, done = 1, monotonic(), 0
-    while True:
-        while len(flying) < 2 * workers and not sink.failures:
-            batch = list(islice(left, size))
-            if not batch:
+@dataclass(eq=False)
+class _Batch:
+    """Jobs that travel together: how often they were lost, whether they go alone, and whether an answer is in."""
+
+    jobs: list[Job]
+    lost: int = 0
+    alone: bool = False
+    sent: float = 0.0
+    copies: int = 0
+    answered: bool = False
+
+
+@dataclass
+class _Pace:
+    """How large a batch is to be so that it takes `seconds`, from how long batches took, waiting included."""
+
+    seconds: float
+    size: int = 1
+    usual: float = 0.0
+
+    def see(self, batch: _Batch) -> None:
+        took = max(monotonic() - batch.sent, 1e-6)
+        self.usual = max(took, 0.9 * self.usual)
+        fits = int(len(batch.jobs) * DEPTH * self.seconds / took)
+        self.size = max(1, min(fits, 2 * self.size, MOST))
+
+    def is_late(self, batch: _Batch) -> bool:
+        """Whether the answer to a batch is overdue."""
+        return monotonic() - batch.sent > max(LATE_SECONDS, LATE * self.usual)
+
+
+class _Dispatch:
+    """Keeps every worker busy with a batch and one more waiting."""
+
+    def __init__(self, jobs: Iterable[Job], plan: Counter, made: Engine, sink: _Sink) -> None:
+        self._left, self._plan, self._engine, self._sink = iter(jobs), plan, made, sink
+        self._pace = _Pace(made.seconds)
+        self._again: deque[_Batch] = deque()
+        self._tickets = 0
+        self._flying: dict[Future[Answer], _Batch] = {}
+        self._ready: SimpleQueue[Future[Answer]] = SimpleQueue()
+
+    def run(self) -> None:
+        """Until every job is answered, or the sink is stopped and what was under way is answered."""
+        while self._send():
+            try:
+                future = self._ready.get(timeout=1.0)
+            except Empty:
+                if len(self._flying) < self._room:
+                    self._send_late_ones()
+                continue
+            if (batch := self._flying.pop(future, None)) is not None:
+                self._answered(batch, future)
+
+    def _send(self) -> bool:
+        """Send what there is room for. False when nothing is under way any more."""
+        while len(self._flying) < self._room and not self._sink.stopped:
+            if (batch := self._next()) is None:
                 break
-            flying.append(executor.submit(count_batch, batch, plan))
-        if not flying:
+            self._submit(batch)
+        return any(not b.answered for b in self._flying.values())
+
+    @property
+    def _room(self) -> int:
+        """How many batches may be under way."""
+        alone = any(b.alone for b in (*islice(self._again, 1), *self._flying.values()))
+        return 1 if alone else DEPTH * self._engine.workers
+
+    def _next(self) -> _Batch | None:
+        if self._again:
+            return self._again.popleft()
+        jobs = list(islice(self._left, self._pace.size))
+        return _Batch(jobs) if jobs else None
+
+    def _submit(self, batch: _Batch) -> None:
+        batch.sent, batch.copies = monotonic(), batch.copies + 1
+        self._tickets += 1
+        call = count_batch, batch.jobs, self._plan, self._tickets
+        try:
+            future = self._engine.executor.submit(*call)
+        except BrokenExecutor:  # between two answers; nothing was sent
+            self._renew()
+            future = self._engine.executor.submit(*call)
+        self._flying[future] = batch
+        future.add_done_callback(self._ready.put)
+
+    def _answered(self, batch: _Batch, future: Future[Answer]) -> None:
+        batch.copies -= 1
+        if batch.answered:
             return
-        results = flying.popleft().result()
-        sink.take(results)
-        done += len(results)
-        rate = done / max(monotonic() - started, 1e-9) / workers
-        size = max(1, min(64, int(rate * BATCH_SECONDS)))
+        try:
+            results = future.result()
+        except BaseException as error:
+            if not is_loss(error):
+                raise
+            if not batch.copies:
+                self._lost(batch, error)
+            return
+        batch.answered = True
+        self._pace.see(batch)
+        self._sink.take(results)
 
+    def _lost(self, batch: _Batch, error: BaseException) -> None:
+        """Send a batch again: as it is, alone, or taken apart. Only what dies alone can be blamed."""
+        batch.lost += 1
+        if batch.alone and len(batch.jobs) == 1 and batch.lost == TRIES:
+            self._sink.take_lost(batch.jobs[0], error)
+        elif batch.alone and len(batch.jobs) == 1:
+            self._again.appendleft(batch)
+        elif batch.alone or batch.lost == TRIES:
+            self._again.extendleft(_Batch([job], alone=True) for job in reversed(batch.jobs))
+        else:
+            batch.alone = isinstance(error, BrokenExecutor)
+            self._again.append(batch)
 
-def _cores() -> int:
-    """The cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
+    def _renew(self) -> None:
+        if self._engine.renew is None:
+            raise DataError("the executor has lost its workers; what was finished is kept: run again with --resume")
+        self._engine.executor = self._engine.renew()
+
+    def _send_late_ones(self) -> None:
+        """With nothing else to do, a second copy of what takes far too long."""
+        for batch in {id(b): b for b in self._flying.values()}.values():
+            if batch.copies == 1 and not batch.answered and self._pace.is_late(batch):
+                self._submit(batch)

@@ -70,7 +70,7 @@ class Memory:
         for record in records:
             if record.name in self._records:
                 raise MergeError(f"image {printable(record.name)} is already here")
-            self._records[record.name] = replace(record, pooled={})
+            self._records[record.name] = replace(record, pooled={}) if record.pooled else record
             add_up(self._pooled, record.pooled)
 
     def __len__(self) -> int:

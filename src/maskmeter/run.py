@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from . import panoptic, scored_masks
+from .concluding import Asked, clear, conclude, write
 from .counting import Counter, Job, Plan
-from .deciding import Question, decide, read_threshold
+from .deciding import Question, read_threshold
 from .errors import DataError, PairingError, UsageError, printable
 from .evaluation import Evaluation, default_metrics
 from .execution import count_all
@@ -30,14 +32,11 @@ from .pairing import Pairing, check_complete, find_pairs
 from .progress import Bar, silent
 from .readings import Facts
 from .records import Memory, Records
-from .results import store_results, write_results, write_rows
 from .statistics.scores import Scores
 from .store import FILE, Store
 from .tasks import TASKS
 
 __all__ = ["evaluate", "open_run"]
-
-RESULTS, ROWS, REPORT = "results.json", "rows.csv", "report.html"
 
 AnyMetric = str | Metric[Any, Any]
 
@@ -60,12 +59,13 @@ def evaluate(
     extra: Literal["stop", "skip"] = "stop",
     threshold: float | str = 0.5,
     max_pixels: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     workers: int | None = None,
+    shard: tuple[int, int] | str | None = None,
     logits: bool = False,
     convention: str | None = None,
     resume: bool = False,
-    progress: bool | Callable[[str, int], Bar] = False,
+    progress: bool | Callable[..., Bar] = False,
 ) -> Evaluation:
     """Evaluate predictions against ground truth.
 
@@ -84,7 +84,10 @@ def evaluate(
     missing    what to do about ground truth without prediction: stop, count as "empty", or "skip"
     extra      what to do about predictions without ground truth: stop or "skip"
     threshold  score maps: the score from which on a pixel is foreground, or "best:dice" for the best of a metric
-    executor   any `concurrent.futures.Executor`; by default threads, `workers` of them
+    executor   any `concurrent.futures.Executor`, or "threads", "processes", "dask", "dask://host:port", "ray",
+               "ray://host:port"; by default threads, `workers` of them
+    shard      (i, n) or "i/n": count the i-th of n parts into `out` and stop there; `merge` makes a run of all parts,
+               and until then the evaluation that is answered has images and no numbers
     logits     floats are logits: the logistic function is applied
     convention  panoptic, instance: how class and object share a pixel ("channels", "cityscapes", "kitti"), or
                 "panoptic" for all rules of panopticapi, declared areas included
@@ -101,6 +104,8 @@ def evaluate(
         return _evaluate_arrays(pairs, chosen, void, label_set, task)
     if gt is None or pred is None:
         raise UsageError("evaluate needs gt and pred, or pairs of arrays")
+    if shard is not None and out is None:
+        raise UsageError("a shard needs out, the folder that it is counted into")
     if task not in TASKS[:5] and (task, convention) != ("detection", "cityscapes"):
         known = ", ".join(TASKS[:5])
         what = "is not supported yet" if task in TASKS else "is no task"
@@ -113,18 +118,26 @@ def evaluate(
     segments = _segments(question)
     found = segments.pairing if segments else find_pairs(Path(gt), Path(pred), question.pairs)
     pairing = check_complete(found, missing, extra)
+    asked = Asked(
+        question, None if chosen is None else tuple(map(str, chosen)), len(pairing.pairs), tuple(pairing.missing),
+        tuple(pairing.extra), segments is not None, segments.labels if segments else None,
+        None if images is None else os.fspath(images), None if shard is None else read_shard(shard),
+    )  # fmt: skip
     bar = progress if callable(progress) else Bar if progress else silent
-    records = _records(out, question, resume)
+    records = _records(out, asked, resume)
     plan = _plan(question, segments, chosen, max_pixels)
     jobs = _jobs(question, pairing, segments)
+    if asked.shard is not None:
+        first, every = asked.shard
+        jobs = sorted(jobs, key=lambda job: job.name)[first - 1 :: every]
     _count(jobs, plan, records, executor, workers, bar)
-    facts, notices = panoptic.decide(question, segments, records) if segments else decide(question, pairing, records)
-    evaluation = Evaluation(default_metrics(facts) if chosen is None else chosen, facts=facts, records=records)
-    evaluation.notices = notices
-    evaluation.inputs = _inputs(question, pairing)
-    evaluation.photographs = None if images is None else os.fspath(images)
+    if isinstance(records, Store):
+        records.write_facts(counted=True)
+    if asked.shard is not None:
+        return Evaluation([], records=records)
+    evaluation = conclude(asked, records)
     if isinstance(records, Store) and out is not None:
-        _write(Path(out), records, evaluation)
+        write(out, records, evaluation)
     return evaluation
 
 
@@ -158,31 +171,48 @@ def _evaluate_arrays(
     return made
 
 
-def _records(out: str | os.PathLike[str] | None, question: Question, resume: bool) -> Records:
+def read_shard(given: tuple[int, int] | str) -> tuple[int, int]:
+    """(i, n) of `i/n`, counted from 1."""
+    text = given if isinstance(given, str) else "/".join(map(str, given))
+    i, slash, n = text.partition("/")
+    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise UsageError(f"shard {text!r} is none; write I/N with I from 1 to N, as in 3/16")
+    return int(i), int(n)
+
+
+def _records(out: str | os.PathLike[str] | None, asked: Asked, resume: bool) -> Records:
     """Where the images go: memory, a fresh store, or the store that an interrupted run left."""
     if out is None:
         return Memory()
-    folder, asked = Path(out), msgspec.json.decode(msgspec.json.encode(question))
+    folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{printable(str(folder))} is a file; -o needs a folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (RESULTS, ROWS, REPORT):
-            (folder / name).unlink(missing_ok=True)
+        clear(folder)
         if resume and (folder / FILE).exists():
             store = Store.open(folder)
-            before = store.facts().get("question")
-            if before is not None and (differs := [k for k, v in asked.items() if before.get(k) != v]):
-                raise UsageError(
-                    f"{printable(str(folder))} was begun with another {differs[0]}: {before.get(differs[0])!r}, "
-                    f"now {asked[differs[0]]!r}; leave --resume away to start afresh"
-                )
+            _check_same(folder, Asked.read(store), asked)
         else:
             store = Store.create(folder)
-        store.write_facts(question=asked)
+        asked.write(store)
+        store.write_facts(counted=False)
     except OSError as error:
         raise UsageError(f"cannot write into {printable(str(folder))}: {error.strerror}") from None
     return store
+
+
+def _check_same(folder: Path, before: Asked | None, now: Asked) -> None:
+    """A run is resumed with the question that it was begun with."""
+    if before is None:
+        return
+    names = [f"question.{name}" for name in now.question.__dataclass_fields__]
+    for name in (*names, "shard"):
+        was, here = attrgetter(name)(before), attrgetter(name)(now)
+        if was != here:
+            raise UsageError(
+                f"{printable(str(folder))} was begun with another {name.removeprefix('question.')}: {was!r}, "
+                f"now {here!r}; leave --resume away to start afresh"
+            )
 
 
 def _segments(question: Question) -> panoptic.Data | None:
@@ -229,16 +259,15 @@ def _count(
     jobs: Sequence[Job],
     plan: Counter,
     records: Records,
-    executor: Executor | None,
+    executor: Executor | str | None,
     workers: int | None,
-    bar: Callable[[str, int], Bar],
+    bar: Callable[..., Bar],
 ) -> None:
     left = jobs
     if isinstance(records, Store) and len(records):
         _forget_changed(records, jobs, plan)
         left = [job for job in jobs if job.name not in records]
-    with bar("evaluating", len(jobs)) as shown:
-        shown.advance(len(jobs) - len(left))
+    with bar("evaluating", len(jobs), len(jobs) - len(left)) as shown:
         count_all(left, plan, records, executor, workers, shown.advance)
 
 
@@ -261,32 +290,6 @@ def _regions(question: Question, pairing: Pairing) -> Mapping[str, Path]:
     if lacking:
         raise PairingError(f"{len(lacking)} images have no mask in {question.mask}, such as {printable(lacking[0])}")
     return regions
-
-
-def _inputs(question: Question, pairing: Pairing) -> dict[str, Any]:
-    return {
-        "gt": question.gt,
-        "pred": question.pred,
-        "pairs": len(pairing.pairs),
-        "missing_predictions": list(pairing.missing),
-        "extra_predictions": list(pairing.extra),
-    }
-
-
-def _write(folder: Path, store: Store, evaluation: Evaluation) -> None:
-    store_results(store, evaluation)
-    write_rows(folder / ROWS, evaluation)
-    write_results(folder / RESULTS, evaluation, evaluation.inputs)
-    store.write_facts(
-        finished={
-            "metrics": [str(m) for m in evaluation.metrics],
-            "facts": msgspec.to_builtins(evaluation.facts),
-            "inputs": evaluation.inputs,
-            "notices": evaluation.notices,
-            "photographs": evaluation.photographs,
-        }
-    )
-    store.settle()
 
 
 def _label_set(labels: Any, classes: Iterable[int] | None) -> LabelSet | None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,28 @@ class Store:
                 self._db.execute("DELETE FROM statistics WHERE image = ?", (at,))
                 self._db.execute("DELETE FROM values_ WHERE image = ?", (at,))
                 self._db.execute("DELETE FROM images WHERE id = ?", (at,))
+
+    def absorb(self, other: Store, made_by: Mapping[str, Callable[[bytes], Additive]]) -> None:
+        """Take in all images of another store. `made_by` reads the sums that are not kept by image, by their names.
+
+        Raises MergeError where an image is in both.
+        """
+        if twice := min(self._names.keys() & other._names.keys(), default=None):
+            raise MergeError(f"image {printable(twice)} is in {other.path.parent} and in a run merged before it")
+        self._db.execute("ATTACH ? AS other", (str(other.path),))
+        try:
+            with self._db:
+                (shift,) = self._db.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
+                self._db.execute(
+                    f"INSERT INTO images SELECT id + {shift}, name, shape, gt, pred, region, gt_digest, pred_digest, "
+                    "notes FROM other.images"
+                )
+                self._db.execute(f"INSERT INTO statistics SELECT image + {shift}, name, data FROM other.statistics")
+                for name, data in self._db.execute("SELECT name, data FROM other.pooled").fetchall():
+                    self._add_pooled(name, made_by[name](data))
+        finally:
+            self._db.execute("DETACH other")
+        self._names.update((name, at + shift) for name, at in other._names.items())
 
     def __len__(self) -> int:
         return len(self._names)

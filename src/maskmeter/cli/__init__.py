@@ -16,10 +16,12 @@ import click
 from .._version import __version__
 from ..errors import MaskmeterError, printable
 from ..kernels import keep_freed_memory
+from ..progress import event
 
 COMMANDS = {
     "evaluate": "Evaluate predictions against ground truth.",
     "inspect": "Show what would be evaluated, before any work.",
+    "merge": "Make one run of shards, or of runs of different images.",
     "report": "Write one self-contained HTML page about a run.",
     "compare": "Compare two runs of the same images: differences, intervals, tests.",
     "gate": "Check conditions on a run; exit code 1 where one fails.",
@@ -57,6 +59,7 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and answer with its exit code."""
+    _log.clear()
     try:
         return cli.main(argv, prog_name="maskmeter", standalone_mode=False) or 0
     except click.exceptions.Exit as done:
@@ -65,10 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show(sys.stderr)
         return 2
     except MaskmeterError as error:
-        say(f"maskmeter: {error}")
+        say(str(error), "maskmeter" if not _log else "error")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        say("maskmeter: interrupted")
+        say("interrupted", "maskmeter" if not _log else "error")
         return 130
 
 
@@ -78,6 +81,17 @@ def entry() -> None:
     sys.exit(main())
 
 
-def say(line: str) -> None:
-    """One line on stderr, safe in a terminal."""
-    click.echo(printable(line), err=True)
+_log: list[str] = []
+
+
+def log_as_json() -> None:
+    """From now on what goes to stderr is a line of JSON each."""
+    _log.append("json")
+
+
+def say(line: str, what: str | None = None) -> None:
+    """One line on stderr, safe in a terminal, with what it is before it."""
+    if _log:
+        event(what or "note", text=line)
+    else:
+        click.echo(printable(line if what is None else f"{what}: {line}"), err=True)

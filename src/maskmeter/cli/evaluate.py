@@ -10,7 +10,8 @@ import click
 
 from ..errors import UsageError
 from ..evaluation import Evaluation
-from . import say
+from ..progress import Log
+from . import log_as_json, say
 from .tables import rows_as_markdown, summary
 
 RUN_FILES = "run.sqlite, results.json, rows.csv"
@@ -95,8 +96,15 @@ def data_options(command: Any) -> Any:
     show_default=True,
     help="Predictions without ground truth.",
 )
+@click.option(
+    "--executor",
+    metavar="SPEC",
+    help="threads (default), processes, dask, dask://host:port, ray, ray://host:port; -j says how many.",
+)
+@click.option("--shard", metavar="I/N", help="Count the I-th of N parts into RUN; maskmeter merge joins them.")
 @click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
+@click.option("--log", type=click.Choice(["json"]), help="Progress, notes and errors as lines of JSON on stderr.")
 @click.option(
     "--format",
     "form",
@@ -108,7 +116,7 @@ def data_options(command: Any) -> Any:
 def command(
     gt: Path, pred: Path, labels: str | None, classes: str | None, ignore: tuple[int, ...], pairs: str | None,
     max_pixels: int | None, jobs: int | None, out: Path | None, metrics: tuple[str, ...], positive: tuple[int, ...],
-    images: Path | None, resume: bool, no_report: bool, form: str, **choices: Any,
+    images: Path | None, resume: bool, no_report: bool, form: str, log: str | None, shard: str | None, **choices: Any,
 ) -> None:  # fmt: skip
     """Evaluate the predictions PRED against the ground truth GT.
 
@@ -118,11 +126,16 @@ def command(
 
     if resume and out is None:
         raise UsageError("--resume needs -o RUN")
+    if log:
+        log_as_json()
     done = evaluate(
         gt, pred, metrics or None, pairs=pairs, out=out, labels=labels, ignore=ignore or None,
         classes=None if classes is None else label_range(classes), positive=positive or None, images=images,
-        max_pixels=max_pixels, workers=jobs, resume=resume, progress=True, **choices,
+        max_pixels=max_pixels, workers=jobs, resume=resume, progress=Log if log else True, shard=shard, **choices,
     )  # fmt: skip
+    if shard is not None:
+        say(f"shard {shard}: {len(done.images)} images counted into {out}; maskmeter merge makes a run of all shards")
+        return
     report = None
     if out is not None and not no_report:
         from ..report import write_report
@@ -130,10 +143,10 @@ def command(
         report = out / "report.html"
         write_report(done, report)
     _print(done, form)
-    for notice in done.notices if form == "table" else ():
-        say(f"note: {notice}")
+    for notice in done.notices if form == "table" or log else ():
+        say(notice, "note")
     if report is not None:
-        say(f"report: {report}")
+        say(str(report), "report")
 
 
 def _print(done: Evaluation, form: str) -> None:

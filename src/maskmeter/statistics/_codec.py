@@ -16,6 +16,8 @@ Arrays = Mapping[str, NDArray[np.int64]]
 
 _TYPES = [np.dtype(t) for t in ("<u1", "<i1", "<u2", "<i2", "<u4", "<i4")]
 _RANGE = [(int(np.iinfo(t).min), int(np.iinfo(t).max), t) for t in _TYPES]
+_WIDEST = np.dtype("<i8")
+_OF_BITS = [next((t for _, hi, t in _RANGE if n <= hi.bit_length()), _WIDEST) for n in range(64)]
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(dict[str, tuple[str, list[int], bytes]])
 
 
@@ -33,6 +35,10 @@ def from_bytes(data: bytes) -> dict[str, NDArray[np.int64]]:
 
 
 def _packed(x: NDArray[np.int64]) -> tuple[str, tuple[int, ...], bytes]:
-    low, high = (int(x.min()), int(x.max())) if x.size else (0, 0)
-    dtype = next((t for lo, hi, t in _RANGE if lo <= low and high <= hi), np.dtype("<i8"))
+    bits = int(np.bitwise_or.reduce(x, axis=None))  # of no sign, its highest bit is that of the largest
+    if bits >= 0:
+        dtype = _OF_BITS[bits.bit_length()]
+    else:
+        low, high = int(x.min()), int(x.max())
+        dtype = next((t for lo, hi, t in _RANGE if lo <= low and high <= hi), _WIDEST)
     return dtype.str, x.shape, x.astype(dtype).tobytes()

@@ -180,8 +180,11 @@ class Reading:
 
     def check(self, seen: Ints, side: str) -> None:
         """Raise LabelError for labels that must not occur on one side ("ground truth" or "prediction")."""
-        known = set(self.ignore) if self.labels is None else self.labels.id_of_source.keys()
-        strange = [v for v in seen.tolist() if v not in known and v != VOID and (v < 0 or self.labels is not None)]
+        if self.labels is None:
+            suspect, known = seen[(seen < 0) & (seen != VOID)], set(self.ignore)
+        else:
+            suspect, known = seen, self.labels.id_of_source.keys() | {int(VOID)}
+        strange = sorted(set(suspect.tolist()) - known) if suspect.size else ()
         if strange:
             more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
             what = "negative" if self.labels is None else "outside the declared classes"

@@ -1,0 +1,113 @@
+"""Concluding: from counted images to an evaluation, once all of them are there.
+
+What the numbers follow from besides the images (`Asked`) is kept in the store beside them. So a run that was
+counted in shards, or on machines that see other files, is concluded exactly as one that was counted at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from . import panoptic
+from .deciding import Question, decide
+from .evaluation import Evaluation, default_metrics
+from .labels import LabelSet
+from .metrics import parse
+from .pairing import Pairing
+from .panoptic import Data
+from .records import Records
+from .results import store_results, write_results, write_rows
+from .store import Store
+
+RESULTS, ROWS, REPORT = "results.json", "rows.csv", "report.html"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked.
+
+    question    all that decides the counts
+    metrics     as printed; None for those that the data calls for
+    pairs       how many pairs there are in the whole data set
+    missing     the names of ground truth without prediction
+    extra       the names of predictions without ground truth
+    segmented   the files hold segments with classes
+    labels      their classes, where the files say so
+    photographs  the folder of photographs
+    shard       which part this is, counted from 1, of how many; None for the whole
+    """
+
+    question: Question
+    metrics: tuple[str, ...] | None
+    pairs: int
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    segmented: bool = False
+    labels: LabelSet | None = None
+    photographs: str | None = None
+    shard: tuple[int, int] | None = None
+
+    def write(self, store: Store) -> None:
+        """Keep it in the store."""
+        store.write_facts(asked=msgspec.to_builtins(self))
+
+    @classmethod
+    def read(cls, store: Store) -> Asked | None:
+        """What was kept; None where nothing was."""
+        found = store.facts().get("asked")
+        return None if found is None else msgspec.convert(found, cls)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Where the images came from, as `results.json` says it."""
+        return {
+            "gt": self.question.gt,
+            "pred": self.question.pred,
+            "pairs": self.pairs,
+            "missing_predictions": list(self.missing),
+            "extra_predictions": list(self.extra),
+        }
+
+
+def conclude(asked: Asked, records: Records) -> Evaluation:
+    """The evaluation of these images. Raises DataError where they do not go together."""
+    pairing = Pairing((), asked.missing, asked.extra, "")
+    if asked.segmented:
+        facts, notices = panoptic.decide(asked.question, Data(pairing, {}, asked.labels), records)
+    else:
+        facts, notices = decide(asked.question, pairing, records)
+    metrics = default_metrics(facts) if asked.metrics is None else [parse(m) for m in asked.metrics]
+    made = Evaluation(metrics, facts=facts, records=records)
+    made.notices, made.inputs, made.photographs = notices, asked.inputs, asked.photographs
+    return made
+
+
+def write(folder: str | os.PathLike[str], store: Store, evaluation: Evaluation) -> None:
+    """Write the numbers into the store and beside it."""
+    out = Path(folder)
+    store_results(store, evaluation)
+    write_rows(out / ROWS, evaluation)
+    write_results(out / RESULTS, evaluation, evaluation.inputs)
+    store.write_facts(
+        finished={
+            "metrics": [str(m) for m in evaluation.metrics],
+            "facts": msgspec.to_builtins(evaluation.facts),
+            "inputs": evaluation.inputs,
+            "notices": evaluation.notices,
+            "photographs": evaluation.photographs,
+        }
+    )
+    store.settle()
+
+
+def clear(folder: Path, names: Sequence[str] = (RESULTS, ROWS, REPORT)) -> None:
+    """Make the folder, and take away what an earlier run wrote beside its store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,35 @@
+"""Ways to count that fail as machines do, importable by the workers of every engine."""
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from maskmeter.counting import Digests, Job
+from maskmeter.records import Record
+
+
+@dataclass(frozen=True)
+class Frail:
+    """Counts nothing; some files kill the worker always, some only the first time, some take their time then."""
+
+    marks: Path
+    always: frozenset[str] = frozenset()
+    once: frozenset[str] = frozenset()
+    slow_once: frozenset[str] = frozenset()
+    seconds: float = field(default=0.0)
+
+    def count(self, job: Job) -> Record:
+        time.sleep(self.seconds)
+        if job.name in self.always:
+            os._exit(1)
+        mark = self.marks / job.name
+        if job.name in self.once | self.slow_once and not mark.exists():
+            mark.touch()
+            if job.name in self.once:
+                os._exit(1)
+            time.sleep(600)
+        return Record(job.name, {"n": job.name.encode()})
+
+    def digests(self, job: Job) -> Digests:
+        return None, None
