@@ -15,7 +15,7 @@ bin     := $(VENV)/bin
 pip     := -m pip install --quiet --disable-pip-version-check
 sources := pyproject.toml CMakeLists.txt $(wildcard native/*)
 
-.PHONY: help setup demo test examples docs pages lint format types check bench peers fuzz wheel clean FORCE
+.PHONY: help setup demo test examples docs pages lint format types check bench peers fuzz sanitize wheel clean FORCE
 
 help:  ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,14 @@ peers: $(BENCH)/.built  ## Tests that ask the peers' own packages for the number
 
 fuzz: $(VENV)/.built  ## The property tests for longer, with fresh examples
 	@HYPOTHESIS_PROFILE=deep $(bin)/python -m pytest -n auto tests $(ARGS)
+
+sanitize:  ## Hostile input to the native readers, under the address sanitizer (ARGS: how often, a million by default)
+	@mkdir -p build/sanitize
+	@for file in tests/native/fuzz_*.cpp; do \
+	  program=build/sanitize/$$(basename $$file .cpp); \
+	  $(CXX) -std=c++20 -O1 -g -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover $$file -o $$program \
+	  && $$program $(ARGS) || exit; \
+	done
 
 wheel: $(VENV)/.made  ## Source distribution, and the wheel built from it, in dist/
 	@$(bin)/python $(pip) build

@@ -17,9 +17,9 @@ SOURCE = Path(maskmeter.__file__).parent
 FLOORS = (
     ("_version", "_native", "errors"),
     ("labels", "segments", "kernels", "records", "tasks", "progress", "engines"),
-    ("masks",),
+    ("masks", "rle"),
     ("statistics", "formats"),
-    ("matching",),
+    ("matching", "shapes"),
     ("fates",),
     ("metrics", "pairing"),
     ("counting",),
@@ -27,13 +27,13 @@ FLOORS = (
     ("readings", "inspection"),
     ("evaluation",),
     ("comparison", "results", "execution", "advisor"),
-    ("gates",),
+    ("gates", "class_maps", "ranking"),
     ("deciding",),
     ("panoptic",),
-    ("scored_masks", "concluding"),
+    ("scored_masks", "concluding", "detecting"),
     ("run", "merging"),
     ("report",),
-    ("cli", "sample", "__init__", "__main__"),
+    ("cli", "sample", "compat", "__init__", "__main__"),
 )
 
 # The exceptions, as few as can be: neighbours on one floor, and `run.report()`, which imports it when called.

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maskmeter.cli import main
-from maskmeter.metrics import parse
-from maskmeter.metrics.cityscapes import THRESHOLDS, ap, ap50, area_under, curves
-from maskmeter.metrics.instances import over_classes
+from maskmeter.metrics import ap, ap50, parse
 from maskmeter.run import evaluate, open_run
-from maskmeter.statistics.overlap import Overlap, overlap
+from maskmeter.statistics.detections import Detections, area_under
+from maskmeter.statistics.overlap import overlap
+from maskmeter.statistics.scored_overlaps import CITYSCAPES, of_overlap
 
 CAR, PERSON, ROAD = 26, 24, 7
 HOW: dict[str, Any] = {"task": "detection", "convention": "cityscapes"}
@@ -78,8 +78,8 @@ def scene(tmp_path: Path) -> tuple[Path, Path]:
 def test_what_counts_as_wrong(scene: tuple[Path, Path]) -> None:
     done = evaluate(*scene, **HOW)
     score, truth = np.array([0.9, 0.6, 0.5]), np.array([1.0, 0.0, 0.0])
-    assert done.value("ap50(convention=cityscapes)", class_="car") == area_under(score, truth, missed=1)
-    assert np.isnan(done.value("ap(convention=cityscapes)", class_="person"))
+    assert done.value("ap50", class_="car") == area_under(score, truth, np.ones(3), missed=1)
+    assert np.isnan(done.value("ap", class_="person"))
     assert sorted(done.notices) == [
         "prediction: 1 masks of a class without objects left out", "prediction: 1 masks without a pixel left out",
     ]  # fmt: skip
@@ -90,7 +90,7 @@ def test_a_class_that_nobody_predicted_is_zero(tmp_path: Path) -> None:
     gt[at(0, 0)], gt[at(0, 20)] = 24000, 26000
     write(tmp_path, "a_0_0", gt, [(at(0, 20), CAR, 0.5)])
     done = evaluate(tmp_path / "gt", tmp_path / "pred", **HOW)
-    value = {c: done.value("ap(convention=cityscapes)", class_=c) for c in ("person", "car", "bus", None)}
+    value = {c: done.value("ap", class_=c) for c in ("person", "car", "bus", None)}
     assert (value["person"], value["car"], value[None]) == (0.0, 1.0, 0.5) and np.isnan(value["bus"])
 
 
@@ -106,8 +106,8 @@ def test_the_numbers_of_cityscapes(shared_data: Path, tmp_path: Path) -> None:
         for ours, theirs in (("ap", "ap"), ("ap50", "ap50%")):
             value = found[ours, name]
             assert value == values[theirs] if value is not None else np.isnan(values[theirs])
-    np.testing.assert_array_equal(curves(open_run(tmp_path).statistic("overlap")), np.array(expected["ap"])[0])
-    assert expected["overlaps"] == THRESHOLDS.tolist()
+    np.testing.assert_array_equal(curves(open_run(tmp_path).statistic("detections")), np.array(expected["ap"])[0])
+    assert expected["overlaps"] == list(CITYSCAPES.thresholds)
 
 
 def test_jobs_and_resume_move_no_byte(scene: tuple[Path, Path], tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_missing_and_extra(tmp_path: Path) -> None:
     code, err = cli(*at_)
     assert code == 3 and "no prediction: a_1_0" in err and "no ground truth: a_2_0" in err
     empty = evaluate(*at_, missing="empty", extra="skip", **HOW)
-    assert empty.value("ap50(convention=cityscapes)", class_="car") == area_under(np.array([0.9]), np.ones(1), missed=1)
-    assert evaluate(*at_, missing="skip", extra="skip", **HOW).value("ap50(convention=cityscapes)") == 1.0
+    assert empty.value("ap50", class_="car") == area_under(np.array([0.9]), np.ones(1), np.ones(1), missed=1)
+    assert evaluate(*at_, missing="skip", extra="skip", **HOW).value("ap50") == 1.0
 
 
 @pytest.mark.parametrize(
@@ -185,26 +185,31 @@ MAPS = arrays(np.int64, (3, 4), elements=st.integers(0, 4))
 FEWER = settings(max_examples=max(10, settings().max_examples // 5))
 
 
-def measured(gt: NDArray[Any], pred: NDArray[Any]) -> Overlap:
+def curves(d: Detections) -> NDArray[np.float64]:
+    table = d.table()
+    assert table is not None
+    return table[0]
+
+
+def measured(gt: NDArray[Any], pred: NDArray[Any]) -> Detections:
     """Maps whose every cell is 10 by 10 pixels; an object's class is whether its id is even."""
     large = [np.kron(x, np.ones((10, 10), np.int64)) for x in (gt, pred)]
     class_of = {i: i % 2 for i in range(1, 5)}
-    return overlap(*large, classes=[0, 1], gt_classes=class_of, pred_classes=class_of, scores=CONFIDENCE)
+    o = overlap(*large, classes=[0, 1], gt_classes=class_of, pred_classes=class_of, scores=CONFIDENCE)
+    return of_overlap(o, CITYSCAPES)
 
 
 @FEWER
 @given(MAPS, MAPS, MAPS, MAPS)
 def test_laws(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any], d: NDArray[Any]) -> None:
     one, two = measured(a, b), measured(c, d)
-    for m in (ap.at(convention="cityscapes"), ap50.at(convention="cityscapes")):
+    for m in (ap, ap50):
         assert str(parse(str(m))) == str(m)
         perfect, value = m.values(measured(a, a)), m.values(one)
         assert set(perfect[~np.isnan(perfect)].tolist()) <= {1.0}
         assert ((np.isnan(value)) | ((value >= 0) & (value <= 1))).all()
         np.testing.assert_array_equal(m.values(one + two), m.values(two + one))
         np.testing.assert_array_equal(m.values((one + two).by_image()), np.stack([value, m.values(two)]))
-        over = [over_classes(m, x, m.values(x)) for x in ((one + two).by_image(), one, two)]
-        np.testing.assert_array_equal(over[0], np.stack(over[1:]))
 
 
 @FEWER
@@ -215,4 +220,4 @@ def test_relabelling_changes_nothing(a: NDArray[Any], b: NDArray[Any]) -> None:
     large = [np.kron(other[x], np.ones((10, 10), np.int64)) for x in (a, b)]
     class_of = {i: i % 2 for i in range(1, 5)}
     o = overlap(*large, classes=[0, 1], gt_classes=class_of, pred_classes=class_of, scores=names)
-    np.testing.assert_array_equal(curves(o), curves(measured(a, b)))
+    np.testing.assert_array_equal(curves(of_overlap(o, CITYSCAPES)), curves(measured(a, b)))

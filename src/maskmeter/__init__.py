@@ -32,20 +32,53 @@ from .metrics import (
     adapted_rand_error,
     aji,
     aji_plus,
+    ap,
+    ap50,
+    ap75,
+    ap_common,
+    ap_frequent,
+    ap_large,
+    ap_medium,
+    ap_rare,
+    ap_small,
+    ar_1,
+    ar_10,
+    ar_100,
+    ar_300,
+    ar_large,
+    ar_medium,
+    ar_small,
+    assd,
     average_precision,
     average_precision_error,
     best_threshold,
+    betti_error,
+    boundary_ap,
+    boundary_ap50,
+    boundary_ap75,
+    boundary_ap_large,
+    boundary_ap_medium,
+    boundary_ap_small,
+    boundary_f1,
+    boundary_iou,
+    boundary_pq,
+    boundary_precision,
+    boundary_recall,
     brier,
+    cl_dice,
     count_error,
     dice,
     ece,
+    euler_error,
     fbeta,
     frequency_weighted_iou,
     froc_curve,
+    hausdorff,
     iou,
     kappa,
     log_loss,
     macro,
+    masd,
     mcc,
     mce,
     mean_accuracy,
@@ -55,6 +88,8 @@ from .metrics import (
     merges,
     metric,
     micro,
+    nsd,
+    nsd_curve,
     object_accuracy,
     object_curve,
     object_f1,
@@ -79,29 +114,50 @@ from .metrics import (
     splits,
     sq,
     threshold_curve,
+    trimap_iou,
     voi_merge,
     voi_split,
     volume_difference,
 )  # fmt: skip
-from .statistics import CoarseScores, Confusion, Overlap, Scores, class_scores, confusion, overlap, scores
+from .statistics import (
+    CoarseScores,
+    Confusion,
+    Detections,
+    Overlap,
+    Scores,
+    Surface,
+    Topology,
+    class_scores,
+    confusion,
+    detections,
+    overlap,
+    scores,
+    surface,
+    topology,
+)  # fmt: skip
 
 if TYPE_CHECKING:
+    from .detecting import read_detections
     from .merging import merge
     from .run import evaluate, open_run
 
 __all__ = [
-    "METRICS", "CoarseScores", "Confusion", "DataError", "Evaluation", "FrocCurve", "Label", "LabelError",
-    "LabelMap", "LabelSet", "MaskmeterError", "MergeError", "Metric", "ObjectCurve", "Overlap", "PrCurve",
-    "ReliabilityCurve", "RocCurve", "Row", "Scores", "ThresholdCurve", "UsageError", "__version__", "accuracy",
-    "adapted_rand_error", "aji", "aji_plus", "average_precision", "average_precision_error", "best_threshold",
-    "brier", "class_scores", "confusion", "count_error", "dice", "ece", "evaluate", "fbeta",
-    "frequency_weighted_iou", "froc_curve", "iou", "kappa", "label_map", "log_loss", "macro", "mcc", "mce",
-    "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merge", "merges", "metric", "micro",
-    "object_accuracy",
-    "object_curve", "object_f1", "object_precision", "object_recall", "open_run", "overlap", "parse", "pq",
-    "pr_curve", "precision", "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error",
+    "METRICS", "CoarseScores", "Confusion", "DataError", "Detections", "Evaluation", "FrocCurve", "Label",
+    "LabelError", "LabelMap", "LabelSet", "MaskmeterError", "MergeError", "Metric", "ObjectCurve", "Overlap",
+    "PrCurve", "ReliabilityCurve", "RocCurve", "Row", "Scores", "Surface", "ThresholdCurve", "Topology", "UsageError",
+    "__version__", "accuracy", "adapted_rand_error", "aji", "aji_plus", "ap", "ap50", "ap75", "ap_common",
+    "ap_frequent", "ap_large", "ap_medium", "ap_rare", "ap_small", "ar_1", "ar_10", "ar_100", "ar_300", "ar_large",
+    "ar_medium", "ar_small", "assd", "average_precision", "average_precision_error", "best_threshold", "betti_error",
+    "boundary_ap", "boundary_ap50", "boundary_ap75", "boundary_ap_large", "boundary_ap_medium", "boundary_ap_small",
+    "boundary_f1", "boundary_iou", "boundary_pq", "boundary_precision", "boundary_recall", "brier", "cl_dice",
+    "class_scores", "confusion", "count_error", "detections", "dice", "ece", "euler_error", "evaluate", "fbeta",
+    "frequency_weighted_iou", "froc_curve", "hausdorff", "iou", "kappa", "label_map", "log_loss", "macro", "masd",
+    "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merge", "merges", "metric", "micro",
+    "nsd", "nsd_curve", "object_accuracy", "object_curve", "object_f1", "object_precision", "object_recall",
+    "open_run", "overlap", "parse", "pq", "pr_curve", "precision", "rand_index", "read_detections", "recall",
+    "recall_at", "reliability_curve", "roc_auc", "roc_auc_error", "surface", "trimap_iou",
     "roc_curve", "rq", "sbd", "scores", "seg", "sensitivity_at", "specificity", "splits", "sq", "threshold_curve",
-    "voi_merge", "voi_split", "volume_difference",
+    "topology", "voi_merge", "voi_split", "volume_difference",
 ]  # fmt: skip
 
 
@@ -111,6 +167,10 @@ def __getattr__(name: str) -> Any:
         from . import run
 
         return getattr(run, name)
+    if name == "read_detections":
+        from .detecting import read_detections
+
+        return read_detections
     if name == "merge":
         from .merging import merge
 

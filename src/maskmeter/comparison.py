@@ -97,19 +97,19 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     common = sorted(names_a & names_b)
     if not common:
         raise DataError("the two runs have no image in common")
-    _check(a, b)
+    check_alike(a, b)
     shared = [m for m in a.metrics if m in b.metrics]
     if not shared:
         raise UsageError("the two runs have no metric in common")
-    left, right = (_restricted(e, common, shared) for e in (a, b))
+    left, right = (restricted(e, common, shared) for e in (a, b))
     lines = list(_lines(left, right, shared))
     tests = [i for i, line in enumerate(lines) if not math.isnan(line.p)]
     for i, p in zip(tests, holm([lines[i].p for i in tests]), strict=True):
         lines[i] = lines[i]._replace(p=p)
-    headline = _headline(left, shared)
+    by = headline(left, shared)
     return Comparison(
-        lines, len(common), sorted(names_a - names_b), sorted(names_b - names_a), str(headline),
-        *_moved(left, right, headline),
+        lines, len(common), sorted(names_a - names_b), sorted(names_b - names_a), str(by),
+        *_moved(left, right, by),
     )  # fmt: skip
 
 
@@ -126,8 +126,9 @@ def holm(p: Sequence[float]) -> list[float]:
     return out.tolist()
 
 
-def _check(a: Evaluation, b: Evaluation) -> None:
-    for what in ("task", "labels", "ignore", "positive", "region"):
+def check_alike(a: Evaluation, b: Evaluation) -> None:
+    """Raise UsageError where two evaluations were made in different ways."""
+    for what in ("task", "labels", "ignore", "positive", "region", "spacing", "class_axis", "on"):
         x, y = getattr(a.facts, what), getattr(b.facts, what)
         if x != y:
             raise UsageError(f"the runs differ in {what} ({_said(x)} and {_said(y)}); evaluate both in the same way")
@@ -175,7 +176,7 @@ class _Only:
         return self._records.pooled(statistic)
 
 
-def _restricted(e: Evaluation, names: Sequence[str], metrics: Sequence[Metric[Any, Any]]) -> Evaluation:
+def restricted(e: Evaluation, names: Sequence[str], metrics: Sequence[Metric[Any, Any]]) -> Evaluation:
     """The evaluation of these images alone, with these metrics."""
     if len(names) < len(e.records) and any(e.records.pooled(m.statistic) for m in metrics):
         raise DataError("score maps of floats are only kept as a sum, which can be compared over the same images alone")
@@ -238,7 +239,7 @@ def _by_image(m: Metric[Any, Any], a: Values, b: Values) -> tuple[float, float, 
     return (p, float(d.mean() / spread) if spread else math.nan, *wins)
 
 
-def _headline(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> Metric[Any, Any]:
+def headline(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> Metric[Any, Any]:
     """The metric by which images are called better: one number that its field looks at first."""
     known = {m.name: m for m in reversed(metrics)}
     first = ["iou"] if "iou" in known and e.titles(known["iou"]) == [None] else ["mean_iou", "pq", "object_f1"]

@@ -16,13 +16,15 @@ import msgspec
 
 from . import panoptic
 from .deciding import Question, decide
-from .evaluation import Evaluation, default_metrics
+from .evaluation import Evaluation, default_metrics, wanted_by
 from .labels import LabelSet
 from .metrics import parse
 from .pairing import Pairing
 from .panoptic import Data
+from .readings import Facts
 from .records import Records
 from .results import store_results, write_results, write_rows
+from .statistics.details import NOTHING
 from .store import Store
 
 RESULTS, ROWS, REPORT = "results.json", "rows.csv", "report.html"
@@ -41,6 +43,7 @@ class Asked:
     labels      their classes, where the files say so
     photographs  the folder of photographs
     shard       which part this is, counted from 1, of how many; None for the whole
+    facts       what the data is, where the files themselves say so, and the `notices` about it
     """
 
     question: Question
@@ -52,6 +55,8 @@ class Asked:
     labels: LabelSet | None = None
     photographs: str | None = None
     shard: tuple[int, int] | None = None
+    facts: Facts | None = None
+    notices: tuple[str, ...] = ()
 
     def write(self, store: Store) -> None:
         """Keep it in the store."""
@@ -78,10 +83,13 @@ class Asked:
 def conclude(asked: Asked, records: Records) -> Evaluation:
     """The evaluation of these images. Raises DataError where they do not go together."""
     pairing = Pairing((), asked.missing, asked.extra, "")
-    if asked.segmented:
+    if asked.facts is not None:
+        facts, notices = asked.facts, list(asked.notices)
+    elif asked.segmented:
         facts, notices = panoptic.decide(asked.question, Data(pairing, {}, asked.labels), records)
     else:
-        facts, notices = decide(asked.question, pairing, records)
+        wanted = wanted_by([parse(m) for m in asked.metrics or ()])
+        facts, notices = decide(asked.question, pairing, records, objects=wanted != NOTHING)
     metrics = default_metrics(facts) if asked.metrics is None else [parse(m) for m in asked.metrics]
     made = Evaluation(metrics, facts=facts, records=records)
     made.notices, made.inputs, made.photographs = notices, asked.inputs, asked.photographs

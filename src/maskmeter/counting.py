@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,14 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, LabelError
+from .formats import digest
 from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction, open_region
-from .masks import LabelMap, label_map, pair
+from .masks import LabelMap, Spacing, label_map, pair
 from .metrics import parse
 from .records import Record
 from .segments import Segments
+from .shapes import View, count_shapes, joined, views
 from .statistics import Scores, scores
 from .statistics.confusion import MAX_CLASSES, VOID, LabelCounts, Reading, count_labels
+from .statistics.details import Wanted
 from .statistics.image_scores import ImageScores
+from .statistics.overlap import Overlap, overlap
+from .statistics.score_maps import GREATEST, logistic
+from .statistics.shape import Needs
 
 Region = NDArray[np.bool_] | None
 
@@ -65,6 +70,9 @@ class Plan:
     threshold   score maps of floats: the score from which on a pixel counts as foreground
     logits      floats are logits
     curves      metrics whose values of each image are kept exactly, where its scores are not kept
+    shapes      statistics of shapes that a metric asks for, and what they need to know
+    foreground  the labels that are positive if it is a binary question
+    spacing     of arrays in files that say nothing of it, along each axis in millimetres
     """
 
     reading: Reading
@@ -73,6 +81,9 @@ class Plan:
     threshold: float = 0.5
     logits: bool = False
     curves: tuple[str, ...] = ()
+    shapes: Needs = field(default_factory=dict[str, Any])
+    foreground: frozenset[int] = FOREGROUND
+    spacing: Spacing | None = None
 
     def count(self, job: Job) -> Record:
         """Count two label maps, or a label map and a map of scores."""
@@ -83,11 +94,42 @@ class Plan:
         return digest_of(job.gt), digest_of(job.pred)
 
 
+@dataclass(frozen=True)
+class ObjectPlan:
+    """Maps of ids of which more is counted than the pixels that they share; 0 is background."""
+
+    ignore: tuple[int, ...]
+    wanted: Wanted
+    max_pixels: int | None = None
+
+    def count(self, job: Job) -> Record:
+        """Count the objects of two maps of ids."""
+        gt = open_label_map(job.gt, None, self.max_pixels)
+        pred = None if job.pred is None else open_label_map(job.pred, None, self.max_pixels)
+        region = None if job.region is None else region_of(job.region, gt.map.array.shape, self.max_pixels)
+        found = LabelMap(np.zeros(gt.map.array.shape, np.uint8)) if pred is None else pred.map
+        pair(gt.map, found)
+        counts = overlap(
+            _ids(gt.map), _ids(found), ignore=self.ignore, mask=region,
+            boundary=self.wanted.boundary, centres=self.wanted.centres,
+        )  # fmt: skip
+        return _record(job, gt, pred, {Overlap.name: counts.to_bytes()})
+
+    def digests(self, job: Job) -> Digests:
+        """Of both files."""
+        return digest_of(job.gt), digest_of(job.pred)
+
+
+def _ids(found: LabelMap) -> NDArray[Any]:
+    """A map of ids; a mask holds one object at most."""
+    return found.array.view(np.uint8) if found.array.dtype == np.bool_ else found.array
+
+
 def digest_of(path: Path | None) -> str | None:
     """The digest of a file's bytes; None where there is none."""
     try:
-        return None if path is None else sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        return None if path is None else digest(path.read_bytes(), path)
+    except (OSError, DataError):
         return None
 
 
@@ -106,26 +148,29 @@ def count_batch(jobs: Sequence[Job], plan: Counter, ticket: int = 0) -> list[Rec
 def count_image(job: Job, plan: Counter) -> Record | Failure:
     """Count one image."""
     try:
-        return plan.count(job)
+        return replace(plan.count(job), region_digest=digest_of(job.region))
     except DataError as error:
         return Failure(job.name, error.at(job.pred or job.gt))
 
 
 def _count(job: Job, plan: Plan) -> Record:
-    gt = open_label_map(job.gt, plan.reading.labels, plan.max_pixels)
-    region = None if job.region is None else region_of(job.region, gt.map.array.shape, plan.max_pixels)
+    gt = open_label_map(job.gt, plan.reading.labels, plan.max_pixels, plan.spacing)
+    region = None if job.region is None else region_of(job.region, gt.map, plan.max_pixels, plan.spacing)
     if job.pred is None:
         counts = _without_prediction(gt.map.array, region)
         _check(plan, counts.a, "ground truth", job.gt)
-        return _record(job, gt, None, {LabelCounts.name: counts.to_bytes(), **_no_scores(plan, gt, region)})
-    pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels)
+        shapes = _shapes(plan, gt.map, None, region, counts)
+        return _record(job, gt, None, {LabelCounts.name: counts.to_bytes(), **shapes, **_no_scores(plan, gt, region)})
+    pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels, plan.spacing)
     if isinstance(pred, OpenedScores) and plan.task in ("auto", "binary"):
         return _count_floats(job, plan, gt, pred, region)
     if isinstance(pred, OpenedScores):
         found = label_map(pred.scores, spacing=pred.spacing, affine=pred.affine)
     else:
         found = pred.map
-    return _record(job, gt, pred, {LabelCounts.name: _labels(job, plan, gt, found, region).to_bytes()})
+    counts = _labels(job, plan, gt, found, region)
+    shapes = _shapes(plan, gt.map, found, region, counts)
+    return _record(job, gt, pred, {LabelCounts.name: counts.to_bytes(), **shapes})
 
 
 def _labels(job: Job, plan: Plan, gt: Opened, pred: LabelMap, region: Region) -> LabelCounts:
@@ -140,17 +185,56 @@ def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: 
     """Floats: scores, labels, or something that may be either."""
     pair(gt.map, LabelMap(pred.scores, spacing=pred.spacing, affine=pred.affine))
     statistics: dict[str, bytes] = {}
+    shapes: dict[str, bytes] = {}
     if pred.map is not None and not plan.logits:
-        statistics[LabelCounts.name] = _labels(job, plan, gt, pred.map, region).to_bytes()
+        counts = _labels(job, plan, gt, pred.map, region)
+        statistics[LabelCounts.name] = counts.to_bytes()
+        shapes = _shapes(plan, gt.map, pred.map, region, counts)
     try:
         found, kept = _scores(plan, gt, pred.scores, region, plan.logits)
     except DataError:
         if statistics:  # float labels of several classes
-            return _record(job, gt, pred, statistics)
+            return _record(job, gt, pred, {**statistics, **shapes})
         if not _two_valued(plan, gt, region):
             label_map(pred.scores)  # no question of scores: say what is wrong with these labels
         raise
+    statistics |= joined(shapes, _shapes_of_scores(plan, gt.map, pred, region))
     return _record(job, gt, pred, {**statistics, ImageScores.name: kept.to_bytes()}, {Scores.name: found})
+
+
+def _shapes(plan: Plan, gt: LabelMap, pred: LabelMap | None, region: Region, counts: LabelCounts) -> dict[str, bytes]:
+    """The shapes of two maps of labels, under every view that may turn out to be right."""
+    if not plan.shapes:
+        return {}
+    labels = np.unique(counts.a), np.unique(counts.b)
+    scored = None
+    if pred is not None and pred.array.dtype.kind == "u" and pred.array.dtype.itemsize <= 2:
+        scored = plan.threshold * GREATEST[pred.array.dtype.newbyteorder("=")]
+    task = plan.task if plan.foreground == FOREGROUND else "binary"
+    known = views(plan.reading, task, labels[0], scored, plan.foreground)
+    return count_shapes(replace(gt, counted=_counted(plan, gt, region, labels[0])), pred, labels, known, plan.shapes)
+
+
+def _shapes_of_scores(plan: Plan, gt: LabelMap, pred: OpenedScores, region: Region) -> dict[str, bytes]:
+    """The shapes of what reaches the threshold in a map of floats."""
+    if not plan.shapes:
+        return {}
+    seen = np.unique(count_labels(gt.array, gt.array, region).a)
+    counted = _counted(plan, gt, region, seen)
+    found = logistic(pred.scores, counted) if plan.logits else pred.scores
+    above = LabelMap(found >= np.float64(plan.threshold), spacing=pred.spacing)
+    positive = Reading(plan.reading.labels, plan.reading.ignore, plan.reading.positive or plan.foreground).class_of
+    view = {"scores": View((1,), positive, np.asarray)}
+    return count_shapes(replace(gt, counted=counted), above, (seen, np.arange(2)), view, plan.shapes)
+
+
+def _counted(plan: Plan, gt: LabelMap, region: Region, seen: NDArray[np.int64]) -> Region:
+    """The pixels that count: inside the mask, and not void."""
+    void = seen[plan.reading.class_of(seen) == VOID]
+    if not void.size:
+        return region
+    valid = ~np.isin(gt.array, void)
+    return valid if region is None else valid & region
 
 
 def _two_valued(plan: Plan, gt: Opened, region: Region) -> bool:
@@ -200,11 +284,21 @@ def _record(
     )
 
 
-def region_of(path: Path, shape: tuple[int, ...], max_pixels: int | None) -> NDArray[np.bool_]:
-    """The pixels to count of an image of this shape."""
-    region = open_region(path, max_pixels).array
+def region_of(
+    path: Path, image: LabelMap | tuple[int, ...], max_pixels: int | None, spacing: Spacing | None = None
+) -> NDArray[np.bool_]:
+    """The pixels to count of an image (or only its shape). Raises LabelError where the mask lies elsewhere."""
+    found = open_region(path, max_pixels, spacing)
+    region, shape = found.array, image.array.shape if isinstance(image, LabelMap) else image
     if region.shape != shape:
         raise LabelError(f"shape {region.shape} of the mask differs from {shape} of its image", path)
+    try:
+        if isinstance(image, LabelMap):
+            pair(image, found)
+    except LabelError as error:
+        raise LabelError(
+            f"lies elsewhere than its image: {error.message.replace('prediction', 'mask')}", path
+        ) from None
     return region if region.dtype == np.bool_ else region != 0
 
 

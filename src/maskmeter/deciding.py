@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from . import class_maps
 from .counting import FOREGROUND
 from .errors import DataError, UsageError
 from .evaluation import BLOCK, Evaluation
@@ -28,7 +29,10 @@ from .tasks import Choice, Side, choose
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the data: all that decides the counts. A run is resumed only with the same one."""
+    """What is asked of the data: all that decides the counts. A run is resumed only with the same one.
+
+    `shapes` are the statistics of shapes with what each is to know, as in "topology(skeleton=True)".
+    """
 
     gt: str
     pred: str
@@ -43,6 +47,10 @@ class Question:
     threshold: float | str
     logits: bool
     convention: str | None = None
+    class_axis: int | None = None
+    spacing: tuple[float, ...] | None = None
+    shapes: tuple[str, ...] = ()
+    on: str = "mask"
 
     @property
     def threshold_counted(self) -> float:
@@ -56,8 +64,23 @@ class Question:
         return Reading(self.labels, self.ignore, positive)
 
 
-def decide(question: Question, pairing: Pairing, records: Records) -> tuple[Facts, list[str]]:
-    """The facts of the whole data set, and what the user should be told about them."""
+def decide(question: Question, pairing: Pairing, records: Records, objects: bool = False) -> tuple[Facts, list[str]]:
+    """The facts of the whole data set, and what the user should be told about them.
+
+    `objects`: what was counted are the objects of each image, and nothing is left to decide.
+    """
+    if objects:
+        return replace(_given(question, pairing), task="instance", objects=True), file_notes(records)
+    if question.class_axis is not None:
+        facts = replace(
+            _given(question, pairing),
+            task="semantic",
+            labels=question.labels,
+            logits=question.logits,
+            class_axis=question.class_axis,
+        )
+        found, notices = class_maps.decide(facts, records)
+        return found, [*notices, *file_notes(records)]
     seen = _Seen(records)
     choice = _choice(question, seen)
     notices = [f"task {choice.task}: {choice.why}"] if question.task == "auto" else []
@@ -70,19 +93,28 @@ def decide(question: Question, pairing: Pairing, records: Records) -> tuple[Fact
     kind = seen.scores(question.pred) if choice.scores else ""
     if kind[:1] == "u":
         notices.append(f"{8 * int(kind[1])}-bit scores are divided by {2 ** (8 * int(kind[1])) - 1}")
-    facts = Facts(
-        choice.task,
-        question.labels if choice.task == "semantic" else None,
-        question.ignore,
-        positive,
+    facts = replace(
+        _given(question, pairing),
+        task=choice.task,
+        labels=question.labels if choice.task == "semantic" else None,
+        positive=positive,
         scores=kind,
-        missing=(question.missing, len(pairing.missing)) if question.missing != "stop" else None,
-        extra=len(pairing.extra),
-        region=question.mask is not None,
         logits=question.logits and kind[:1] == "f",
+        spacing=question.spacing,
+        shapes=tuple(dict.fromkeys(x.partition("(")[0] for x in question.shapes)),
     )
     notices += [*_coarsened(facts, records), *file_notes(records)]
     return _at_threshold(facts, question.threshold, records), notices
+
+
+def _given(question: Question, pairing: Pairing) -> Facts:
+    """The facts that the question itself says."""
+    return Facts(
+        ignore=question.ignore,
+        missing=(question.missing, len(pairing.missing)) if question.missing != "stop" else None,
+        extra=len(pairing.extra),
+        region=question.mask is not None,
+    )
 
 
 def _choice(question: Question, seen: _Seen) -> Choice:
@@ -110,10 +142,10 @@ def _coarsened(facts: Facts, records: Records) -> list[str]:
 
 def _at_threshold(facts: Facts, threshold: float | str, records: Records) -> Facts:
     """The facts with a threshold, which may be the best one for a metric: `best:dice`."""
+    if not facts.scores and threshold != 0.5:
+        raise UsageError(f"--threshold {threshold} needs score maps, and the predictions are label maps")
     if not isinstance(threshold, str):
         return replace(facts, threshold=float(threshold))
-    if not facts.scores:
-        raise UsageError(f"--threshold {threshold} needs score maps, and the predictions are masks")
     pooled: Scores = Evaluation([], facts=facts, records=records).statistic(Scores.name)
     metric = threshold.removeprefix("best:")
     # Of floats only the counts on the coarse grid are kept by image, so one of its 4099 scores is chosen.

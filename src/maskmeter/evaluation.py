@@ -11,7 +11,7 @@ beyond that blocks of 4096 are added exactly. So neither arrival nor sharding mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -21,30 +21,52 @@ from numpy.typing import NDArray
 
 from ._version import __version__
 from .errors import LabelError, MergeError, UsageError, printable
+from .formats.packings import segments_of_maps
 from .labels import LabelSet
-from .masks import label_map, pair
+from .masks import LabelMap, as_array, label_map, pair
 from .metrics import METRICS, Metric, Values, parse
-from .metrics.instances import over_classes
-from .readings import Facts, source, statistics_of
+from .metrics._metric import mean
+from .metrics.instances import over_classes, sizes
+from .readings import DETECTED, Facts, source, statistics_of
 from .records import Memory, Record, Records
 from .sending import packed, unpacked
-from .statistics.confusion import Confusion, LabelCounts, count_labels
+from .shapes import SHAPES, count_shapes, views
+from .statistics.by_class import SUMS, AnyClassScores, ClassScores, CoarseClassScores, ImageClassScores
+from .statistics.confusion import VOID, Confusion, LabelCounts, count_labels
+from .statistics.details import Wanted
+from .statistics.detections import Detections
 from .statistics.image_scores import ImageScores
-from .statistics.overlap import STUFF, THING, Overlap
+from .statistics.measured import Measured
+from .statistics.overlap import STUFF, THING, Overlap, overlap
 from .statistics.scores import Scores
-from .uncertainty import Draws, Interval, Sampler, draws
+from .statistics.segments import overlap_of_segments
+from .statistics.shape import Need, Needs
+from .uncertainty import Draws, Interval, PixelMeans, Sampler, draws
 
 if TYPE_CHECKING:
     import pandas
 
 Over = Literal["pooled", "images"]
+MICRO = "(all classes together)"  # the column of decisions of all classes in one histogram
 QUALITY = ("pq", "sq", "rq")
+OBJECTS = ("instance", "panoptic")  # tasks
+SIZES = ("small", "medium", "large")
+TWELVE = (
+    "ap", "ap50", "ap75", *(f"ap_{s}" for s in SIZES), "ar_1", "ar_10", "ar_100", *(f"ar_{s}" for s in SIZES),
+)  # fmt: skip
+HEADLINES = {
+    "cityscapes": ("ap", "ap50"),
+    "lvis": (*TWELVE[:6], "ap_rare", "ap_common", "ap_frequent", "ar_300", *TWELVE[9:]),
+}
 BLOCK = 4096  # images whose values are held at once
 VERSION = f"maskmeter:{__version__}"
 
 
 class Row(NamedTuple):
-    """One number of the result table. `class_` is None where the metric has none."""
+    """One number of the result table. `class_` is None where the metric has none.
+
+    infinite  how many images have an infinite distance, for which their diagonal stands
+    """
 
     metric: str
     class_: str | None
@@ -55,13 +77,16 @@ class Row(NamedTuple):
     low: float
     high: float
     signature: str
+    infinite: int = 0
 
 
 class Evaluation:
     """Statistics by image. Feed it pairs, add evaluations together, read values, rows and reports.
 
     metrics      names or metrics; by default every region metric without a required parameter
-    facts        what is true of the data; `ignore`, `classes` and `labels` are the short way to say it
+    facts        what is true of the data; `ignore`, `classes`, `labels`, `task` and `spacing` (mm) are the short way
+                 to say it
+    task         "instance" or "panoptic" for arrays of objects; without it the dtype decides, binary or semantic
     inputs       where the images came from, as `results.json` says it
     notices      what the user should know about how the data was read
     photographs  the folder of photographs, where there is one
@@ -79,19 +104,26 @@ class Evaluation:
         ignore: int | Iterable[int] | None = None,
         classes: Iterable[int] | None = None,
         labels: LabelSet | None = None,
+        task: str | None = None,
+        spacing: tuple[float, ...] | None = None,
         facts: Facts | None = None,
         records: Records | None = None,
     ) -> None:
         void = (ignore,) if isinstance(ignore, int) else tuple(ignore or ())
         labels = labels if classes is None else LabelSet.of_ids(classes)
-        self.facts = facts or Facts(labels=labels, ignore=void)
+        if task not in (None, "binary", "semantic", *OBJECTS):
+            raise UsageError(f"task {task!r} is no task of arrays; there are binary, semantic, instance and panoptic")
+        convention = "panoptic" if task == "panoptic" else None
+        self.facts = facts or Facts(task, labels, void, convention=convention, objects=task in OBJECTS)
         self.records: Records = Memory() if records is None else records
-        given = default_metrics() if metrics is None else metrics
+        given = default_metrics(self.facts if task or facts else None) if metrics is None else metrics
         self.metrics: tuple[Metric[Any, Any], ...] = tuple(
             dict.fromkeys(parse(m) if isinstance(m, str) else m for m in given)
         )
         for m in self.metrics:
             m.check_complete()
+        if facts is None:
+            self.facts = replace(self.facts, shapes=tuple(needs_of(self.metrics)), spacing=spacing)
         self.inputs: dict[str, Any] = {}
         self.notices: list[str] = []
         self.photographs: str | None = None
@@ -102,10 +134,27 @@ class Evaluation:
 
     # Feeding
 
-    def update(self, gt: Any, pred: Any, *, image: str | None = None, mask: Any = None) -> None:
-        """Count one pair under the name `image` (by default its number); its pixels are not kept."""
+    def update(self, gt: Any, pred: Any, *, image: str | None = None, mask: Any = None, **objects: Any) -> None:
+        """Count one pair under the name `image` (by default its number); its pixels are not kept.
+
+        For the tasks instance and panoptic each side is a pair (class map, instance map) or (ids, {id: class}), or,
+        for instances without classes, a map of ids; 0 is background there, and void in panoptic ids. Further
+        facts are those of `overlap`, such as gt_classes, connectivity, crowd and scores.
+
+        >>> meter = Evaluation(metrics=["pq"], task="panoptic")
+        >>> meter.update(([[1, 1], [2, 2]], [[0, 0], [1, 2]]), ([[1, 1], [2, 2]], [[0, 0], [7, 7]]))
+        >>> meter.value("pq", class_=1), meter.value("pq", class_=2)
+        (1.0, 0.0)
+        """
         name = f"{next(self._names):06d}" if image is None else str(image)
-        g, p = label_map(gt, counted=mask), label_map(pred)
+        if self.facts.objects:
+            counts = self._overlap(gt, pred, mask, objects)
+            self.add([Record(name, {Overlap.name: counts.to_bytes()}, _shape(gt))])
+            return
+        if objects:
+            raise UsageError(f"{min(objects)} is for objects; say Evaluation(task='instance') or 'panoptic'")
+        g = label_map(gt, counted=mask, spacing=self.facts.spacing)
+        p = label_map(pred, spacing=self.facts.spacing)
         pair(g, p)
         task = "binary" if g.binary and p.binary else "semantic"
         if self.facts.task is None:
@@ -127,7 +176,7 @@ class Evaluation:
             reading = self.facts.reading
             reading.check(counts.a, "ground truth")
             reading.check(counts.b, "prediction")
-        self.add([Record(name, {LabelCounts.name: counts.to_bytes()}, g.array.shape)])
+        self.add([Record(name, {LabelCounts.name: counts.to_bytes(), **self._shapes(g, p, counts)}, g.array.shape)])
 
     def add(self, records: Iterable[Record]) -> None:
         """Take in images that were counted elsewhere."""
@@ -141,7 +190,19 @@ class Evaluation:
         mine, theirs = self.facts, other.facts
         if mine.task is None:
             self.facts = mine = replace(mine, task=theirs.task)
-        for what in ("task", "labels", "ignore", "positive", "region", "convention", "as_declared"):
+        for what in (
+            "task",
+            "labels",
+            "ignore",
+            "positive",
+            "region",
+            "convention",
+            "as_declared",
+            "class_axis",
+            "several",
+            "shapes",
+            "spacing",
+        ):
             a, b = getattr(mine, what), getattr(theirs, what)
             if a != b and theirs.task is not None:
                 raise MergeError(f"{what} is {a} here and {b} there; only evaluations of like conventions add up")
@@ -149,18 +210,19 @@ class Evaluation:
             raise MergeError(f"image {printable(twice[0])} is in both")
         names = other.records.names()
         records = [other.records[name] for name in names]
-        if records and (total := other.records.pooled(Scores.name)) is not None:
-            records[0] = replace(records[0], pooled={Scores.name: Scores.from_bytes(total)})
+        sums = {name: read(total) for name, read in SUMS.items() if (total := other.records.pooled(name)) is not None}
+        if records and sums:
+            records[0] = replace(records[0], pooled=sums)
         self.add(records)
 
     def to_bytes(self) -> bytes:
         """Everything that was counted, to be gathered from other processes: `merge` takes it in again."""
-        return packed(self.facts, [str(m) for m in self.metrics], self.records, (Scores.name,))
+        return packed(self.facts, [str(m) for m in self.metrics], self.records, SUMS)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Evaluation:
         """The evaluation of `to_bytes`. Raises MergeError for the bytes of another version."""
-        facts, metrics, records = unpacked(data, Facts, {Scores.name: Scores.from_bytes})
+        facts, metrics, records = unpacked(data, Facts, SUMS)
         return cls(metrics, facts=facts, records=records)
 
     # Reading
@@ -184,7 +246,7 @@ class Evaluation:
         if name not in self._pooled:
             made = source(name, self.facts)
             blocks = (blobs for _, blobs in self.records.blocks(made.stored, BLOCK))
-            self._pooled[name] = made.pool(blocks, self.records.pooled(name))
+            self._pooled[name] = made.pool(blocks, self.records.pooled(getattr(made, "summed", name)))
         return self._pooled[name]
 
     def stacks(self, name: str = Confusion.name) -> Iterator[tuple[list[str], Any]]:
@@ -199,26 +261,32 @@ class Evaluation:
                 self._stacks[name] = block
             yield block
 
-    def blocks(self) -> Iterator[tuple[list[str], dict[Metric[Any, Any], Values]]]:
-        """The values of all metrics, a block of images at a time: arrays (images, columns)."""
+    def blocks(self, finite: bool = True) -> Iterator[tuple[list[str], dict[Metric[Any, Any], Values]]]:
+        """The values of all metrics, a block of images at a time: arrays (images, columns).
+
+        `finite`: the diagonal of an image stands for its infinite distances.
+        """
         used = list(dict.fromkeys(m.statistic for m in self.metrics))
         for together in zip(*(self.stacks(name) for name in used), strict=True):
             stacks = {name: stack for name, (_, stack) in zip(used, together, strict=True)}
-            yield together[0][0], {m: self.columns(m, stacks[m.statistic]) for m in self.metrics}
+            yield together[0][0], {m: self.columns(m, stacks[m.statistic], finite) for m in self.metrics}
 
     def titles(self, metric: Metric[Any, Any] | None = None) -> list[str | None]:
         """How the columns of a metric are called: its classes in order, and None for a value without class.
 
         Without a metric: the classes of the confusion; a binary question has one, without a name.
         """
-        if metric is not None and not metric.per_class:
+        if metric is not None and not metric.per_class and not self._scores_of_classes(metric):
             return [None]
         statistic = self.statistic(Confusion.name if metric is None else metric.statistic)
         if statistic.binary or (metric is not None and among(metric)):
             return [None]
         labels = self.facts.labels or LabelSet(())
         classes: list[str | None] = [labels.title(c) for c in statistic.classes.tolist()]
-        return [*classes, None] if isinstance(statistic, Overlap) else classes
+        if isinstance(statistic, ClassScores):
+            return [*classes, None, MICRO]
+        overall = isinstance(statistic, Overlap) or (metric is not None and metric.overall)
+        return [*classes, None] if overall else classes
 
     def value(
         self,
@@ -236,7 +304,7 @@ class Evaluation:
         if image is not None:
             for names, stack in self.stacks(made.statistic):
                 if image in names:
-                    return float(self.columns(made, stack)[names.index(image), at])
+                    return float(self.columns(made, stack, finite=False)[names.index(image), at])
             raise UsageError(f"there is no image {printable(image)}")
         if over == "pooled":
             return float(self.columns(made, self.statistic(made.statistic))[at])
@@ -273,7 +341,7 @@ class Evaluation:
             return {}
         samplers = {name: self._sampler(name) for name in dict.fromkeys(m.statistic for m in self.metrics)}
         values = (values for _, values in self.blocks()) if images is None else [images]
-        return draws(self.metrics, len(self.records), samplers, values, self.columns)
+        return draws(self.metrics, len(self.records), samplers, values, self.columns, self._pixel_means())
 
     def to_pandas(self) -> pandas.DataFrame:
         """The result table as a data frame (needs the extra `pandas`)."""
@@ -296,19 +364,58 @@ class Evaluation:
     def said(self, metric: Metric[Any, Any]) -> list[str]:
         """The facts that the signature of a metric names; a curve goes over all thresholds."""
         moot = ["threshold:"] if metric.statistic == Scores.name else []
-        moot += [] if self._takes_convention(metric) else ["convention:"]
+        judged = metric.statistic in DETECTED
+        moot += [] if judged or self._takes_convention(metric) else ["convention:"]
         return [fact for fact in self.facts.signature if not fact.startswith(tuple(moot))]
 
-    def columns(self, metric: Metric[Any, Any], statistic: Any) -> Values:
+    def columns(self, metric: Metric[Any, Any], statistic: Any, finite: bool = True) -> Values:
         """The metric's values with a last axis of columns, as `titles` names them, under the run's convention."""
         takes = self._takes_convention(metric)
-        return columns(metric.at(convention=self.facts.convention) if takes else metric, statistic)
+        return columns(metric.at(convention=self.facts.convention) if takes else metric, statistic, finite)
 
     # Inside
+
+    def _scores_of_classes(self, metric: Metric[Any, Any]) -> bool:
+        """Whether a metric of scores has a value for each class, their mean, and one of all decisions together."""
+        return metric.statistic == Scores.name and self.facts.class_axis is not None
+
+    def _overlap(self, gt: Any, pred: Any, mask: Any, objects: dict[str, Any]) -> Overlap:
+        """What the objects of one pair share."""
+        wanted, facts = wanted_by(self.metrics), self.facts
+        panoptic = facts.task == "panoptic"
+        if _two_maps(gt) and _two_maps(pred):
+            told = facts.labels, facts.ignore
+            a = segments_of_maps(gt[0], gt[1], told[0], True, not panoptic, told[1])
+            b = segments_of_maps(pred[0], pred[1], told[0], False, not panoptic, told[1])
+            pair(label_map(a[0], counted=mask), label_map(b[0]))
+            region = label_map(a[0], counted=mask).counted
+            return overlap_of_segments(a[0], b[0], (a[1], b[1]), told[0], told[1], region, wanted=wanted)
+        if isinstance(gt, tuple) and isinstance(pred, tuple):
+            (gt, of_gt), (pred, of_pred) = gt, pred
+            objects = {"gt_classes": of_gt, "pred_classes": of_pred, **objects}
+        if panoptic and not {"gt_classes", "divisor", "connectivity"} & objects.keys():
+            raise UsageError(
+                "panoptic arrays have classes: give (class map, instance map) or (ids, {id: class}) a side"
+            )
+        if panoptic:
+            objects = {"background": None, **objects}
+        if not panoptic or "connectivity" not in objects:
+            objects = {"ignore": (*facts.ignore, *((0,) if panoptic else ())), **objects}
+        counted = {"boundary": wanted.boundary, "centres": wanted.centres}
+        return overlap(gt, pred, classes=facts.labels, mask=mask, **counted, **objects)
 
     def _takes_convention(self, metric: Metric[Any, Any]) -> bool:
         """Whether the run's convention is for this metric, which names none itself."""
         return self.facts.convention is not None and metric.name in QUALITY and "convention" not in dict(metric.params)
+
+    def _shapes(self, gt: LabelMap, pred: LabelMap, counts: LabelCounts) -> dict[str, bytes]:
+        """The shapes that a metric asks for; the task is known here."""
+        reading = self.facts.reading
+        labels = np.unique(counts.a), np.unique(counts.b)
+        void = np.isin(gt.array, labels[0][reading.class_of(labels[0]) == VOID])
+        counted = gt.counted if not void.any() else ~void if gt.counted is None else ~void & gt.counted
+        known = views(reading, self.facts.task or "semantic", labels[0], None, frozenset(self.facts.positive))
+        return count_shapes(replace(gt, counted=counted), pred, labels, known, needs_of(self.metrics))
 
     @property
     def _declared_binary(self) -> bool:
@@ -335,6 +442,16 @@ class Evaluation:
         stacks = (stack for _, stack in self.stacks(name))
         return source(name, self.facts).sampler(len(self.records), self.statistic(name), stacks)
 
+    def _pixel_means(self) -> dict[Metric[Any, Any], PixelMeans]:
+        """What resamples of the means over pixels are drawn from."""
+        means = {m: PixelMeans(len(self.records)) for m in self.metrics if m.by_pixel}
+        for _, stack in self.stacks(Scores.name) if means else ():
+            counted = [s.together if isinstance(s, ImageClassScores) else s for s in stack]
+            pixels = np.array([s.positives + s.negatives for s in counted], np.float64)
+            for m, mean_of in means.items():
+                mean_of.add(self.columns(m, stack), pixels)
+        return means
+
     def _rows_of(
         self, metric: Metric[Any, Any], means: Means, spread: tuple[Interval, Interval] | None
     ) -> Iterator[Row]:
@@ -344,27 +461,69 @@ class Evaluation:
         mean = undefined if means.n is None else means.value
         none = Interval(undefined, undefined)
         pooled = self.columns(metric, self.statistic(metric.statistic))
+        infinite = self._infinite(metric)
         overs: tuple[Over, Over] = ("pooled", "images")
         for over, values, ends in zip(overs, (pooled, mean), spread or (none, none), strict=True):
             signature, behind = self.signature(metric, over), n
             if over == "pooled" and (objects := self._objects_behind(metric)) is not None:
                 behind = objects
-            for title, v, k, images, low, high in zip(
-                titles, values.tolist(), behind.tolist(), n.tolist(), ends.low.tolist(), ends.high.tolist(), strict=True
-            ):
-                yield Row(str(metric), title, over, v, k, len(self.records) - images, low, high, signature)
+            for title, v, k, images, low, high, far in zip(
+                titles, values.tolist(), behind.tolist(), n.tolist(), ends.low.tolist(), ends.high.tolist(),
+                infinite.tolist(), strict=True,
+            ):  # fmt: skip
+                yield Row(str(metric), title, over, v, k, len(self.records) - images, low, high, signature, far)
+
+    def _infinite(self, metric: Metric[Any, Any]) -> NDArray[np.int64]:
+        """In how many images each column is an infinite distance."""
+        out = np.zeros(len(self.titles(metric)), np.int64)
+        if isinstance(self.statistic(metric.statistic), Measured):
+            for _, stack in self.stacks(metric.statistic):
+                out += np.isinf(self.columns(metric, stack, finite=False)).sum(axis=0)
+        return out
 
     def _objects_behind(self, metric: Metric[Any, Any]) -> NDArray[np.int64] | None:
         """How many objects of the ground truth a pooled value of each column stands on; None for other metrics."""
         o = self.statistic(metric.statistic)
+        if isinstance(o, Detections):
+            each = o.objects(metric.name.rpartition("_")[2])
+            return np.append(each, each.sum())[-len(self.titles(metric)) :]
         if not isinstance(o, Overlap) or not metric.per_class:
             return None
-        found = np.searchsorted(o.classes, o.gt_class[o.gt_crowd == 0])
+        low, high = sizes(dict(metric.params).get("size"))
+        sized = (o.gt_crowd == 0) & (o.gt_size >= low) & (o.gt_size < high)
+        found = np.searchsorted(o.classes, o.gt_class[sized])
         each = np.bincount(found, minlength=o.classes.size).astype(np.int64)
         kept = {"things": o.thing == THING, "stuff": o.thing == STUFF}.get(str(dict(metric.params).get("among")))
         total = each.sum() if kept is None else each[kept].sum()
         titles = self.titles(metric)
         return np.array([total]) if titles == [None] else np.append(each, total)
+
+
+def _two_maps(side: Any) -> bool:
+    """Whether a side is a class map and an instance map."""
+    return isinstance(side, tuple) and len(side) == 2 and not any(isinstance(x, Mapping) for x in side)
+
+
+def _shape(side: Any) -> tuple[int, ...]:
+    return tuple(as_array(side[0] if isinstance(side, tuple) else side).shape)
+
+
+def wanted_by(metrics: Iterable[Metric[Any, Any]]) -> Wanted:
+    """What the metrics need beside what is counted anyway. Raises UsageError for boundaries of two widths."""
+    needs = [m.needs for m in metrics]
+    widths = sorted({n["boundary"] for n in needs if "boundary" in n})
+    if len(widths) > 1:
+        raise UsageError(f"boundaries have one width in a run, and the metrics want {' and '.join(map(str, widths))}")
+    return Wanted(widths[0] if widths else 0.0, any("centres" in n for n in needs))
+
+
+def needs_of(metrics: Iterable[Metric[Any, Any]]) -> Needs:
+    """The statistics of shapes that these metrics are over, and all that they need to know."""
+    out: dict[str, tuple[Need, ...]] = {}
+    for m in metrics:
+        if m.statistic in SHAPES:
+            out[m.statistic] = tuple(dict.fromkeys((*out.get(m.statistic, ()), m.need)))
+    return out
 
 
 def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
@@ -374,23 +533,33 @@ def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
     """
     facts = facts or Facts()
     if facts.task == "detection":
-        return [METRICS[name].at(convention="cityscapes") for name in ("ap", "ap50")]
+        return [METRICS[name] for name in (*HEADLINES.get(facts.convention or "", TWELVE),)]
     if facts.task == "panoptic":
         return [METRICS[q].at(**at) for at in ({}, {"among": "things"}, {"among": "stuff"}) for q in QUALITY]
     if Overlap.name in statistics_of(facts):
         ranged = [m for m in METRICS.values() if m.statistic == Overlap.name and "iou" in m.defaults and not m.complete]
-        single = [m for m in METRICS.values() if m.statistic == Overlap.name and m.complete]
+        single = [m for m in METRICS.values() if m.statistic == Overlap.name and m.complete and not m.needs]
         return [*(m.at(iou=iou) for iou in (0.5, 0.75, 0.9) for m in ranged), *single]
     return [m for m in METRICS.values() if m.statistic in statistics_of(facts) and m.complete]
 
 
-def columns(metric: Metric[Any, Any], statistic: Any) -> Values:
-    """The metric's values with a last axis of columns, as `Evaluation.titles` names them."""
+def columns(metric: Metric[Any, Any], statistic: Any, finite: bool = True) -> Values:
+    """The metric's values with a last axis of columns, as `Evaluation.titles` names them.
+
+    `finite`: the diagonal of an image stands for infinite distances, as in means and pooled values.
+    """
+    if isinstance(statistic, Measured):
+        read = statistic.finite if finite else statistic.read
+        return read(metric.need, metric.values)
     if isinstance(statistic, list):
         return np.concatenate([_one(metric, each) for each in statistic])
+    if isinstance(statistic, ClassScores | CoarseClassScores):
+        return _over_classes(statistic, metric.values)
     values = metric.values(statistic)
     if not metric.per_class:
         return values[..., None]
+    if metric.overall:
+        return values[..., -1:] if statistic.binary else values
     if isinstance(statistic, Overlap) and not statistic.binary:
         mean = over_classes(metric, statistic, values)[..., None]
         return mean if among(metric) else np.append(values, mean, -1)
@@ -399,10 +568,18 @@ def columns(metric: Metric[Any, Any], statistic: Any) -> Values:
     return values[..., 1:2] if statistic.binary else values
 
 
-def _one(metric: Metric[Any, Any], statistic: Scores | ImageScores) -> Values:
+def _one(metric: Metric[Any, Any], statistic: Scores | ImageScores | ImageClassScores) -> Values:
     """The value of one image, the exact one where it was kept."""
+    if isinstance(statistic, ImageClassScores):
+        return _over_classes(statistic, lambda s: _one(metric, s)[0, 0])[None]
     exact = statistic.exact.get(str(metric)) if isinstance(statistic, ImageScores) else None
     return np.reshape(metric.values(statistic) if exact is None else exact, (1, 1))
+
+
+def _over_classes(scores: AnyClassScores, value: Callable[[Any], Any]) -> Values:
+    """The value of each class, their mean over those where it is defined, and that of all decisions together."""
+    classes = np.stack([value(s) for s in scores.by_class.values()], axis=-1)
+    return np.concatenate([classes, mean(classes)[..., None], np.asarray(value(scores.together))[..., None]], axis=-1)
 
 
 def among(metric: Metric[Any, Any]) -> bool:

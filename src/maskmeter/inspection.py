@@ -2,7 +2,7 @@
 
 Every file is read once and on its own: shapes, types, the labels on both sides with their pixels. From
 that follow the share of void, the class frequencies, the labels that no label file knows, the pairs
-that do not fit, and what `--task auto` would choose and why.
+that do not fit, and what `--task auto` would choose and why. Of COCO files the masks are decoded as well.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from .errors import DataError, LabelError
+from .formats.coco import KINDS, Annotations, Results, read_annotations, read_results
 from .formats.label_maps import open_label_map
 from .kernels import joint_counts
 from .labels import LabelSet
-from .masks import pair
+from .masks import LabelMap, pair
 from .pairing import Pair, Pairing
 from .progress import Bar
 from .statistics.confusion import MAX_CLASSES, Reading
@@ -30,10 +31,11 @@ from .tasks import Choice, Side, choose
 
 @dataclass
 class SideFound:
-    """One side of the data set: how often each shape, type and label occurs. `values.many` cuts the labels off."""
+    """One side of the data set: how often each shape, grid, type and label occurs. `side.many` cuts the labels off."""
 
     files: int = 0
     shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    grids: Counter[str] = field(default_factory=Counter)
     types: Counter[str] = field(default_factory=Counter)
     pixels: Counter[int] = field(default_factory=Counter)
     images: Counter[int] = field(default_factory=Counter)
@@ -77,6 +79,7 @@ class _File:
     values: tuple[int, ...]
     pixels: tuple[int, ...]
     notes: tuple[str, ...]
+    grid: str | None = None
     fractions: bool = False
 
 
@@ -129,7 +132,29 @@ def _open(path: Path, labels: LabelSet | None, max_pixels: int | None) -> Any:
     opened = open_label_map(path, labels, max_pixels)
     array = opened.map.array
     values, _, n = joint_counts(array, array)
-    return opened.map, _File(array.shape, str(array.dtype), tuple(values.tolist()), tuple(n.tolist()), opened.notes)
+    return opened.map, _File(
+        array.shape, str(array.dtype), tuple(values.tolist()), tuple(n.tolist()), opened.notes, grid(opened.map)
+    )
+
+
+def grid(found: LabelMap) -> str | None:
+    """The geometry of a map in words, in the order of its axes; None where its file says nothing of it.
+
+    >>> grid(LabelMap(np.zeros((2, 3, 4)), spacing=(3, 1, 1), affine=(-1, 0, 0, 9, 0, -1, 0, 8, 0, 0, 3, 7)))
+    '3 x 1 x 1 mm towards S, P, L, first voxel at (9, 8, 7)'
+    """
+    if found.spacing is None:
+        return None
+    size = " x ".join(f"{step:.6g}" for step in found.spacing) + " mm"
+    if found.affine is None or found.array.ndim != 3:
+        return size
+    towards: list[str] = []
+    for axis in (2, 1, 0):
+        column = found.affine[axis::4]
+        most = max(range(3), key=lambda i: abs(column[i]))
+        towards.append("RLAPSI"[2 * most + (column[most] < 0)])
+    origin = ", ".join(f"{x:.6g}" for x in found.affine[3::4])
+    return f"{size} towards {', '.join(towards)}, first voxel at ({origin})"
 
 
 def _take(side: SideFound, file: _File | None) -> None:
@@ -138,8 +163,50 @@ def _take(side: SideFound, file: _File | None) -> None:
     side.files += 1
     side.shapes[file.shape] += 1
     side.types[file.dtype] += 1
+    side.grids.update([file.grid] if file.grid else [])
     side.side.see(file.values)
     side.side.many |= len(file.values) > MAX_CLASSES
     if len(side.pixels) <= 4 * MAX_CLASSES:
         side.pixels.update(dict(zip(file.values, file.pixels, strict=True)))
         side.images.update(file.values)
+
+
+@dataclass
+class DetectionInspection:
+    """What two COCO files hold; a side that cannot be read is None, and `problems` says why."""
+
+    gt: Annotations | None = None
+    pred: Results | None = None
+    problems: list[str] = field(default_factory=list[str])
+
+    def classes(self) -> list[tuple[str, int, int]]:
+        """Name, annotations and results of each category that has any."""
+        if self.gt is None:
+            return []
+        names = self.gt.categories.name
+        gt = np.bincount(self.gt.category, minlength=len(names)).tolist()
+        pred = [0] * len(names) if self.pred is None else np.bincount(self.pred.category, minlength=len(names)).tolist()
+        return [row for row in zip(names, gt, pred, strict=True) if row[1] or row[2]]
+
+
+def inspect_detections(gt: Path, pred: Path) -> DetectionInspection:
+    """Read a COCO ground truth and results, decode their masks, and say what is there."""
+    found = DetectionInspection()
+    try:
+        found.gt = read_annotations(gt)
+        found.pred = read_results(pred, found.gt)
+    except DataError as error:
+        found.problems.append(str(error))
+    for side in (found.gt, found.pred):
+        if side is not None and len(side):
+            try:
+                side.segmentation.masks()
+            except DataError as error:
+                found.problems.append(str(error))
+    return found
+
+
+def kinds_of(side: Annotations | Results) -> dict[str, int]:
+    """How many segmentations of each kind a file has."""
+    n = np.bincount(side.segmentation.kind, minlength=len(KINDS)).tolist()
+    return {kind: k for kind, k in zip(KINDS, n, strict=True) if k}

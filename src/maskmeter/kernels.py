@@ -7,6 +7,7 @@ twin of each, which says what it must answer, lives in `tests/reference/`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +16,53 @@ from numpy.typing import NDArray
 from . import _native
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
-def joint_counts(a: NDArray[Any], b: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> tuple[Ints, Ints, Ints]:
+class LabelRuns(NamedTuple):
+    """A map as its runs of equal labels, in the order of its pixels.
+
+    shape   of the map
+    ends    (R,) the pixel after the last of each run
+    labels  (R,) the label of each run
+    """
+
+    shape: tuple[int, ...]
+    ends: Ints
+    labels: Ints
+
+    def array(self) -> Ints:
+        """The map itself."""
+        return np.repeat(self.labels, np.diff(self.ends, prepend=0)).reshape(self.shape)
+
+
+LabelArray = NDArray[Any] | LabelRuns
+
+
+def joint_counts(a: LabelArray, b: LabelArray, mask: NDArray[np.bool_] | None = None) -> tuple[Ints, Ints, Ints]:
     """The pairs of labels (a[i], b[i]) that occur where `mask` is true, in ascending order, and how often each does.
 
-    `a` and `b` have the same size and any integer or boolean type; uint64 labels must be below 2**63.
+    `a` and `b` have the same size and any integer or boolean type; uint64 labels must be below 2**63. Two maps that
+    are given as runs are counted by run.
     """
-    rows = _native.joint_counts(_plain(a), _plain(b), None if mask is None else _plain(mask))
+    if isinstance(a, LabelRuns) and isinstance(b, LabelRuns) and mask is None:
+        rows = _native.joint_runs(a.ends, a.labels, b.ends, b.labels)
+    else:
+        a, b = (x.array() if isinstance(x, LabelRuns) else x for x in (a, b))
+        rows = _native.joint_counts(_plain(a), _plain(b), None if mask is None else _plain(mask))
     return rows[0], rows[1], rows[2]
+
+
+def fingerprints(
+    facts: NDArray[np.uint64], here: Ints, there: Ints, edge_facts: Ints, rounds: int
+) -> NDArray[np.uint64]:
+    """For each node of a graph 64 bits made of its fact and of what lies up to `rounds` edges around it.
+
+    Edge e joins the nodes `here[e]` and `there[e]` and has a fact of its own. Numbering the nodes or edges in another
+    way moves the answers and changes none.
+    """
+    here, there, edge_facts = (np.ascontiguousarray(x) for x in (here, there, edge_facts))
+    return _native.fingerprints(facts, here, there, edge_facts, rounds)
 
 
 def components(labels: NDArray[Any], connectivity: int, background: int = 0) -> NDArray[np.int32]:
@@ -33,6 +72,22 @@ def components(labels: NDArray[Any], connectivity: int, background: int = 0) -> 
     `background` must be in the range of the labels' type.
     """
     return _native.components(_plain(labels), connectivity, background)
+
+
+def euler(mask: NDArray[np.bool_], diagonal: bool) -> int:
+    """The Euler number of a mask of two or three axes; beyond it is background.
+
+    `diagonal`: pixels hang together by their corners (8, 26 neighbours), else by their faces alone (4, 6).
+    """
+    return _native.euler(_plain(mask), diagonal)
+
+
+def thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The skeleton of a mask of two or three axes: simple points are deleted, layer by layer, ends of curves kept.
+
+    It has the components, holes and cavities of the mask, for 8 (26) neighbours in the figure and 4 (6) outside.
+    """
+    return _native.thin(_plain(mask)).view(np.bool_)
 
 
 def png_inflated_size(width: int, height: int, bits: int, channels: int, interlaced: bool) -> int:
@@ -48,6 +103,14 @@ def png_samples(
     ValueError where `raw` is not exactly `png_inflated_size` bytes, or a row names an unknown filter.
     """
     return _native.png_samples(np.frombuffer(raw, np.uint8), width, height, bits, channels, interlaced)
+
+
+def png_id_runs(raw: bytes | bytearray, width: int, height: int) -> LabelRuns:
+    """The ids R + 256 G + 65536 B (H, W) behind the inflated data of an RGB PNG of 8 bits, not interlaced.
+
+    ValueError where `raw` is not exactly `png_inflated_size` bytes, or a row names an unknown filter.
+    """
+    return LabelRuns((height, width), *_native.png_id_runs(np.frombuffer(raw, np.uint8), width, height))
 
 
 class ScoreCounts(NamedTuple):
@@ -107,6 +170,120 @@ def weighted_sums(weights: NDArray[np.float64], rows: NDArray[Any]) -> NDArray[n
     return _native.weighted_sums(np.ascontiguousarray(weights), np.ascontiguousarray(rows, np.float64))
 
 
+class Cells(NamedTuple):
+    """Objects by cell (one class in one image): where each cell's detections and ground truths begin, (C + 1,) each."""
+
+    detections: Ints
+    truths: Ints
+
+
+class Meetings(NamedTuple):
+    """Pairs of a detection and a ground truth that meet, ascending, and their IoU."""
+
+    detection: Ints
+    truth: Ints
+    iou: Floats
+
+
+def boxes_that_meet(
+    cells: Cells, a: Floats, b: Floats, crowd: NDArray[np.bool_], areas: tuple[Floats, Floats] | None, least: float
+) -> Meetings:
+    """The pairs of each cell whose boxes (x, y, width, height) meet, and the IoU of the boxes.
+
+    Of a crowd it is the share of the detection. Without `areas` pairs below `least` are left out; with the areas of
+    the masks in the boxes, those whose masks cannot reach `least`. Where `least` is 0 every pair is there.
+    """
+    area_a, area_b = areas or (None, None)
+    return Meetings(*_native.boxes_that_meet(*cells, a, b, _plain(crowd), area_a, area_b, least))
+
+
+class Matched(NamedTuple):
+    """Bits by threshold, the first lowest: (areas, detections) matched, and left out of the count.
+
+    partner  (areas, thresholds, detections) the ground truth that it matched, or -1; None where not asked for
+    found    (areas, thresholds, ground truths) the detection that matched it last, or -1
+    """
+
+    hits: NDArray[np.uint64]
+    ignored: NDArray[np.uint64]
+    partner: Ints | None
+    found: Ints | None
+
+
+def match_detections(
+    cells: Cells,
+    pairs: Meetings,
+    area: Floats,
+    truth_area: Floats,
+    marks: Mapping[str, NDArray[np.bool_]],
+    thresholds: Floats,
+    ranges: Floats,
+    partners: bool = False,
+) -> Matched:
+    """Match the detections of each cell, in the order of their scores, at each threshold and area range.
+
+    A detection takes the free ground truth of the greatest IoU, of equal ones the last; one that is not ignored before
+    any that is; a crowd is always free. `marks` of ground truths: `ignore`, `crowd`, `unmarked` (its match counts as
+    none); of detections: `excused` (left out where it matches nothing), as is one outside the area range.
+    """
+    begin = np.searchsorted(pairs.detection, np.arange(area.size + 1))
+    m = {k: _plain(v) for k, v in marks.items()}
+    return Matched(
+        *_native.match_detections(
+            *cells, begin, pairs.truth, pairs.iou, area, truth_area,
+            m["ignore"], m["crowd"], m["unmarked"], m["excused"], thresholds, ranges, partners,
+        )
+    )  # fmt: skip
+
+
+class Ranked(NamedTuple):
+    """Detections by group, in order of image and rank, with their bits in one area range.
+
+    begin       (K + 1,) where each group begins
+    rank        place in image and class
+    recalls     where precision is read; steps: how many thresholds; at_changes: only where the score changes
+    """
+
+    begin: Ints
+    score: Floats
+    rank: Ints
+    hits: NDArray[np.uint64]
+    ignored: NDArray[np.uint64]
+    recalls: Floats
+    steps: int
+    at_changes: bool
+
+
+def accumulate_detections(ranked: Ranked, objects: Ints, cap: int) -> tuple[Floats, Floats, Floats]:
+    """Precision and score (T, R, K) at each recall, and recall (T, K), of the detections of rank below `cap`.
+
+    A recall that is not reached has 0; a group without objects has -1.
+    """
+    return _native.accumulate_detections(*ranked, objects, cap)
+
+
+def resampled_detections(
+    ranked: Ranked, weights: Floats, unit: Ints, objects: Floats, cap: int
+) -> tuple[Floats, Floats]:
+    """The mean precision over the recalls, and the recall, (B, K, T), of each resample.
+
+    Detection d is there weights[b, unit[d]] times, group k has objects[b, k]; one without objects has NaN.
+    """
+    return _native.resampled_detections(*ranked, weights, unit, objects, cap)
+
+
+def coco_records(
+    text: NDArray[np.uint8],
+) -> tuple[bool, tuple[int, int], tuple[int, int], list[NDArray[Any]]] | None:
+    """The records of a COCO file by one strict pass over its JSON, or None where anything in it is unusual.
+
+    The answer: whether the file is a list; where the values of `images` and `categories` lie, (-1, -1) where they
+    are missing; the columns in the order of `formats._coco_records.Records`. Only then the text is changed: the
+    escapes in compressed counts are undone in place.
+    """
+    return _native.coco_records(text)
+
+
 def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees for its next image, instead of asking the system for new pages.
 
@@ -126,3 +303,58 @@ def _plain(x: NDArray[Any]) -> NDArray[Any]:
     raw = x.view(np.uint8)
     # Some libraries write true as 255 (Pillow's one-bit images): NumPy takes that for true, and so do we.
     return raw if not raw.size or raw.max() <= 1 else (raw != 0).view(np.uint8)
+
+
+def as_bytes(data: bytes | bytearray | memoryview) -> NDArray[np.uint8]:
+    """The bytes of a buffer as an array, not copied."""
+    return np.frombuffer(data, np.uint8)
+
+
+MODELS = ("inner", "thick", "corners", "shared", "faces", "mesh", "whole")  # in the order of native/surface.hpp
+
+Steps = tuple[float, float, float]
+
+
+class Found(NamedTuple):
+    """The distances from the elements of one surface to another.
+
+    distance  (N,) of each element, infinite where the other surface is empty
+    weight    (N,) of each element; None where each counts one
+    place     (N, 3) where each lies, from the centre of the voxel before the first of the box; None if not asked for
+    farthest  the greatest distance, over the vertices of triangles as well
+    edge      the weight of the elements on the end of the image
+    """
+
+    distance: NDArray[np.float64]
+    weight: NDArray[np.float64] | None
+    place: NDArray[np.float64] | None
+    farthest: float
+    edge: float
+
+
+def label_boxes(volume: NDArray[Any]) -> Ints:
+    """Rows (label, first voxel z y x, last voxel z y x) of every label of a volume."""
+    return _native.label_boxes(_plain(volume))
+
+
+def surface_distances(
+    a: NDArray[Any], b: NDArray[Any], label: int, box: tuple[int, ...], spacing: Steps, *,
+    flat: bool, open_: bool, model: str, places: bool = False,
+) -> tuple[Found, Found]:  # fmt: skip
+    """The distances between the surfaces of a label in two volumes, from `a` to `b` and back.
+
+    `box` (z, y, x, and their ends) holds all voxels of the label; `flat`: a volume of one slice is a plane.
+    """
+    x, y = _native.surface_distances(
+        _plain(a), _plain(b), label, label, box, spacing, flat, open_, MODELS.index(model), True, places
+    )
+    return Found(*x), Found(*y)
+
+
+def band_counts(
+    a: NDArray[Any], b: NDArray[Any], label: int, box: tuple[int, ...], disc: Ints, *,
+    flat: bool, open_: bool, around: bool,
+) -> tuple[int, int]:  # fmt: skip
+    """How many voxels the bands of a label share, and how many lie in either; `disc` has rows (z, y, reach along x)."""
+    shared, either = _native.bands(_plain(a), _plain(b), label, label, box, flat, open_, disc, around)
+    return shared, either

@@ -83,21 +83,26 @@ def label_map(
 
 def pair(gt: LabelMap, pred: LabelMap) -> None:
     """Raise LabelError unless the two can be compared pixel by pixel."""
-    if gt.array.shape != pred.array.shape:
-        raise LabelError(
-            f"shape {gt.array.shape} in the ground truth, {pred.array.shape} in the prediction; "
-            "bring both to one size first (nothing is resized or broadcast)"
-        )
-    if gt.spacing and pred.spacing and not _close(gt.spacing, pred.spacing, relative=1e-3):
+    same_shape(gt.array.shape, pred.array.shape)
+    if gt.spacing and pred.spacing and not close(gt.spacing, pred.spacing, relative=1e-3):
         raise LabelError(
             f"spacing {gt.spacing} mm in the ground truth, {pred.spacing} mm in the prediction; "
             "bring both to one grid first (nothing is resampled)"
         )
-    if gt.affine and pred.affine and not _close(gt.affine, pred.affine, absolute=1e-3):
+    if gt.affine and pred.affine and not close(gt.affine, pred.affine, absolute=1e-3):
         raise LabelError(f"{_difference(gt.affine, pred.affine)}; bring both to one grid first (nothing is resampled)")
 
 
-def _close(a: Sequence[float], b: Sequence[float], *, relative: float = 0, absolute: float = 0) -> bool:
+def same_shape(gt: tuple[int, ...], pred: tuple[int, ...]) -> None:
+    """Raise LabelError unless the shapes are equal."""
+    if gt != pred:
+        raise LabelError(
+            f"shape {gt} in the ground truth, {pred} in the prediction; "
+            "bring both to one size first (nothing is resized or broadcast)"
+        )
+
+
+def close(a: Sequence[float], b: Sequence[float], *, relative: float = 0, absolute: float = 0) -> bool:
     """Whether every number of one is near enough to the same number of the other."""
     return len(a) == len(b) and all(
         math.isclose(x, y, rel_tol=relative, abs_tol=absolute) for x, y in zip(a, b, strict=True)
@@ -107,7 +112,7 @@ def _close(a: Sequence[float], b: Sequence[float], *, relative: float = 0, absol
 def _difference(gt: tuple[float, ...], pred: tuple[float, ...]) -> str:
     """What is different about two affines, in words."""
     what, places = "direction of the axes (affine)", [i for i in range(len(gt)) if i % 4 != 3]
-    if _close([gt[i] for i in places], [pred[i] for i in places], absolute=1e-3):
+    if close([gt[i] for i in places], [pred[i] for i in places], absolute=1e-3):
         what, places = "origin", [i for i in range(len(gt)) if i % 4 == 3]
     shown = (tuple(round(affine[i], 6) for i in places) for affine in (gt, pred))
     return "{} {} mm in the ground truth, {} mm in the prediction".format(what, *shown)

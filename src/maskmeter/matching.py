@@ -21,6 +21,11 @@ dice        2 n / (a + b)
 ior         n / a, the share of the reference (StarDist's iot)
 iop         n / b, the share of the prediction
 overlap     n / min(a, b)
+centre      1 where the centre of the reference lies in the prediction and they share a pixel, else 0
+boundary    the IoU of the pixels or of the boundaries, whichever is less (Boundary IoU)
+
+The last two need more than shared pixels: `overlap(gt, pred, centres=True)`, `overlap(gt, pred, boundary=0.02)`.
+A minimum overlap is `overlap`, `ior` or `iop` with its threshold.
 """
 
 from __future__ import annotations
@@ -31,8 +36,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UsageError
+from .errors import LabelError, UsageError
 from .statistics._sums import counts
+from .statistics.details import asked
 from .statistics.overlap import Overlap
 
 Ints = NDArray[np.int64]
@@ -40,7 +46,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 METHODS = ("total", "count", "greedy", "confidence", "many")
-CRITERIA = ("iou", "dice", "ior", "iop", "overlap")
+CRITERIA = ("iou", "dice", "ior", "iop", "overlap", "centre", "boundary")
 DENSE = 1 << 20  # cells of the largest group that is solved as a full matrix
 
 
@@ -63,6 +69,11 @@ class Rules:
     declared: bool = False
     last_crowd: bool = False
 
+    @property
+    def needs(self) -> dict[str, Any]:
+        """What has to be counted beside shared pixels, as `overlap` takes it; the width of boundaries is not said."""
+        return {"centres": True} if self.criterion == "centre" else {}
+
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UsageError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
@@ -83,12 +94,20 @@ CONVENTIONS = {
 }
 
 
-def rules(convention: str | None = None, criterion: str | None = None, strict: bool = False) -> Rules:
-    """The rules of a convention, with another criterion where one is given. `strict` is for no convention."""
+def rules(
+    convention: str | None = None,
+    criterion: str | None = None,
+    strict: bool | None = None,
+    method: str | None = None,
+    default: Rules = BY_DEFAULT,
+) -> Rules:
+    """The rules of a convention (or the default ones), changed by whatever else is given."""
     if convention is not None and convention not in CONVENTIONS:
         raise UsageError(f"convention must be one of {', '.join(CONVENTIONS)}, not {convention!r}")
-    found = CONVENTIONS[convention] if convention else Rules(strict=strict)
-    return replace(found, criterion="ior" if criterion == "iot" else criterion) if criterion else found
+    if strict not in (None, True, False):
+        raise UsageError(f"strict must be True or False, not {strict!r}")
+    given = {"criterion": "ior" if criterion == "iot" else criterion, "strict": strict, "method": method}
+    return replace(CONVENTIONS.get(convention or "", default), **{k: v for k, v in given.items() if v is not None})
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +163,11 @@ def _match(o: Overlap, at: float, how: Rules) -> Matching:
 def scores(o: Overlap, how: Rules) -> NDArray[Any]:
     """The score of every pair that shares pixels."""
     a, b, n = (o.gt_area if how.declared else o.gt_size)[o.pair_gt], o.pred_size[o.pair_pred], o.pair_pixels
+    if how.criterion == "centre":
+        asked(o, centres=True)
+        return o.pair_centred.astype(np.float32 if how.single else np.float64)
+    if how.criterion == "boundary":
+        return np.minimum(*(scores(x, replace(how, criterion="iou")) for x in (o, boundaries(o))))
     part, whole = {
         "iou": (n, a + b - n),
         "dice": (2 * n, a + b),
@@ -153,6 +177,14 @@ def scores(o: Overlap, how: Rules) -> NDArray[Any]:
     }[how.criterion]
     score = part / whole
     return score.astype(np.float32) if how.single else score
+
+
+def boundaries(o: Overlap) -> Overlap:
+    """The same objects with their boundaries in the place of their pixels; LabelError where none were counted."""
+    if not o.width:
+        raise LabelError("boundaries were not counted; measure with overlap(gt, pred, boundary=0.02)")
+    sizes = {"gt_size": o.gt_boundary, "gt_area": o.gt_boundary, "pred_size": o.pred_boundary}
+    return replace(o, **sizes, pair_pixels=o.pair_boundary)
 
 
 def reaches(score: NDArray[Any], at: float, how: Rules) -> Mask:

@@ -17,7 +17,7 @@ from .concluding import Asked, clear, conclude, write
 from .errors import DataError, MergeError, UsageError, printable
 from .evaluation import Evaluation
 from .labels import LabelSet
-from .statistics.scores import Scores
+from .statistics.by_class import SUMS
 from .store import FILE, Store
 
 PLACES = ("gt", "pred", "pairs", "mask")  # where the files lie, which may differ between runs of different images
@@ -48,7 +48,7 @@ def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -
     except OSError as error:
         raise UsageError(f"cannot write into {printable(str(out))}: {error.strerror}") from None
     for p in parts:
-        store.absorb(p.store, {Scores.name: Scores.from_bytes})
+        store.absorb(p.store, SUMS)
     asked = _together([p.asked for p in parts])
     asked.write(store)
     store.write_facts(counted=True)

@@ -20,10 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .counting import Digests, Failure, Job, count_image, digest_of, region_of
 from .deciding import Question, file_notes
@@ -32,13 +31,15 @@ from .evaluation import Evaluation
 from .formats.labelsets import built_in
 from .formats.packings import PACKINGS, open_packed
 from .formats.panoptic import Annotated, ImageId, open_ids, read_ground_truth, read_prediction
+from .kernels import LabelArray
 from .labels import LabelSet
-from .masks import LabelMap, pair
+from .masks import same_shape
 from .metrics import pq
 from .pairing import Pair, Pairing, find_pairs
 from .readings import Facts
 from .records import Memory, Record, Records
 from .segments import Segments, told
+from .statistics.details import NOTHING, Wanted
 from .statistics.overlap import Overlap
 from .statistics.segments import overlap_of_segments
 
@@ -101,7 +102,7 @@ def _extra(gt: Mapping[ImageId, Annotated], pred: Mapping[ImageId, Annotated]) -
 
 
 class _Side(NamedTuple):
-    array: NDArray[Any]
+    map: LabelArray
     segments: Segments
     digest: str
     notes: tuple[str, ...]
@@ -116,6 +117,7 @@ class PanopticPlan:
     packing: str | None = None
     instances: bool = False
     max_pixels: int | None = None
+    wanted: Wanted = NOTHING
 
     def count(self, job: Job) -> Record:
         """Count one image. Raises DataError."""
@@ -123,15 +125,15 @@ class PanopticPlan:
         gt = self._open(job.gt, listed[0], gt=True)
         pred = None if job.pred is None else self._open(job.pred, listed[1], gt=False)
         if pred is not None:
-            pair(LabelMap(gt.array), LabelMap(pred.array))
-        region = None if job.region is None else region_of(job.region, gt.array.shape, self.max_pixels)
+            same_shape(gt.map.shape, pred.map.shape)
+        region = None if job.region is None else region_of(job.region, gt.map.shape, self.max_pixels)
         segments = gt.segments, pred.segments if pred else ()
         counts = overlap_of_segments(
-            gt.array, pred and pred.array, segments, self.labels, self.ignore, region, (job.gt, job.pred)
+            gt.map, pred and pred.map, segments, self.labels, self.ignore, region, (job.gt, job.pred), self.wanted
         )
         remarks = [(side, n) for side, of in (("ground truth", gt), ("prediction", pred)) if of for n in of.notes]
         return Record(
-            job.name, {Overlap.name: counts.to_bytes()}, gt.array.shape,
+            job.name, {Overlap.name: counts.to_bytes()}, gt.map.shape,
             gt=os.path.abspath(job.gt), pred=job.pred and os.path.abspath(job.pred),
             region=job.region and os.path.abspath(job.region), digests=(gt.digest, pred and pred.digest),
             notes=tuple(f"{side}: {note}" for side, note in remarks),
@@ -151,13 +153,16 @@ class PanopticPlan:
                 *open_packed(path, self.packing, self.labels, gt, self.instances, self.ignore, self.max_pixels)
             )
         ids = open_ids(path, self.max_pixels)
-        return _Side(ids.array, segments, told(ids.digest, segments), ids.notes)
+        return _Side(ids.map, segments, told(ids.digest, segments), ids.notes)
 
 
-def plan(question: Question, data: Data, max_pixels: int | None) -> PanopticPlan:
+def plan(question: Question, data: Data, max_pixels: int | None, wanted: Wanted = NOTHING) -> PanopticPlan:
     """How the images of a run are counted."""
+    if wanted.boundary and question.convention == CONVENTION:
+        greatest = max((s for x in data.known for s in x.sources), default=0)
+        wanted = replace(wanted, inside=greatest + 1)
     packing = question.convention if question.convention in PACKINGS else None
-    return PanopticPlan(data.labels, question.ignore, packing, question.task == "instance", max_pixels)
+    return PanopticPlan(data.labels, question.ignore, packing, question.task == "instance", max_pixels, wanted)
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def survey(data: Data, workers: int | None = None, max_pixels: int | None = None
     problems = [str(r.error) for r in found if isinstance(r, Failure)]
     if not len(records):
         return Survey(records, problems, [], [])
-    facts = Facts("panoptic", data.labels, convention=CONVENTION, classed=True)
+    facts = Facts("panoptic", data.labels, convention=CONVENTION, objects=True)
     o: Overlap = Evaluation([], facts=facts, records=records).statistic(Overlap.name)
     sides = [Counter(x.tolist()) for x in (o.gt_class[o.gt_crowd == 0], o.pred_class)]
     labels = data.labels or LabelSet(())
@@ -206,9 +211,9 @@ def decide(question: Question, data: Data, records: Records) -> tuple[Facts, lis
         missing=(question.missing, len(data.pairing.missing)) if question.missing != "stop" else None,
         extra=len(data.pairing.extra),
         region=question.mask is not None,
-        convention=None if objects else CONVENTION,
+        convention=(question.convention if question.task == "detection" else None) if objects else CONVENTION,
         as_declared=question.convention == CONVENTION,
-        classed=True,
+        objects=True,
     )
     chosen = ["task panoptic: the ground truth is JSON with segments_info"] if question.task == "auto" else []
     return facts, [*chosen, *_contradictions(facts, records), *file_notes(records)]

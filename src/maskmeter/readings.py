@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any, Protocol
 
@@ -21,13 +21,22 @@ from numpy.typing import NDArray
 from .errors import UsageError
 from .kernels import ScoreCounts
 from .labels import LabelSet
+from .shapes import SHAPES, view_of
+from .statistics.by_class import ClassScores, CoarseClassScores, ImageClassScores
 from .statistics.confusion import VOID, Confusion, LabelCounts, Reading, read
+from .statistics.detection_rules import rules_of
+from .statistics.detections import Detections
+from .statistics.detections import read as read_detections
 from .statistics.image_scores import ImageScores, binary_stack
 from .statistics.overlap import Overlap, concatenate, of_objects
+from .statistics.scored_overlaps import CITYSCAPES, of_overlap
 from .statistics.scores import CoarseScores, Scores
+from .statistics.shape import Classes, Shape
 from .uncertainty import Sampler, groups_of, summed
 
 Ints = NDArray[np.int64]
+
+DETECTED = (Detections.name, "boundary_detections")
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,13 @@ class Facts:
     region     whether a mask restricts the pixels
     convention  the rules of a reference implementation, for metrics that name none
     as_declared  areas and crowds of segments are taken as the file declares them, also against its pixels
-    classed    objects have classes of their own
+    objects    the objects of an image were counted as such, with their classes or what else a metric needs
+    class_axis  predictions are scores of several classes, along this axis
+    several    a pixel may have several of the classes (multi-label)
+    shapes     the statistics of shapes that were counted, because a metric asks for them
+    spacing    of arrays that say nothing of it, along each axis in millimetres
+    on         what of detections is judged: "mask" or "box"
+    groups     of each class, ascending, how frequent LVIS calls it: 1 rare, 2 common, 3 frequent, 0 where nobody said
     """
 
     task: str | None = None
@@ -63,7 +78,18 @@ class Facts:
     region: bool = False
     convention: str | None = None
     as_declared: bool = False
-    classed: bool = False
+    objects: bool = False
+    class_axis: int | None = None
+    several: bool = False
+    shapes: tuple[str, ...] = ()
+    spacing: tuple[float, ...] | None = None
+    on: str = ""
+    groups: tuple[int, ...] = ()
+
+    @property
+    def view(self) -> str:
+        """How the figures of classes are read: "labels", "binary" or "scores"."""
+        return "scores" if self.scores else "binary" if self.task == "binary" else "labels"
 
     @property
     def reading(self) -> Reading:
@@ -86,13 +112,15 @@ class Facts:
         usual = self.task != "binary" or self.positive in ((1,), (255,), (1, 255))
         parts = {
             "convention": self.convention or "",
+            "on": self.on,
             "areas": "declared" if self.as_declared else "",
             "ignore": ",".join(map(str, void)),
             "classes": self.labels.digest if self.labels else "",
             "positive": "" if usual else ",".join(map(str, self.positive)),
             "threshold": f"{self.threshold:.6g}" if self.scores else "",
-            "logits": "logistic" if self.logits else "",
+            "logits": ("logistic" if self.class_axis is None or self.several else "softmax") if self.logits else "",
             "region": "mask" if self.region else "",
+            "spacing": ",".join(f"{x:g}" for x in self.spacing or ()),
             "missing": f"{self.missing[0]},{self.missing[1]}" if self.missing and self.missing[1] else "",
             "extra": f"skip,{self.extra}" if self.extra else "",
         }
@@ -122,13 +150,20 @@ class Source(Protocol):
 
 def statistics_of(facts: Facts) -> dict[str, Callable[[Facts], Source]]:
     """The statistics that a task has, by their names, and what makes them."""
-    if facts.classed:
+    if facts.task == "detection" and facts.on:
+        return {name: partial(Judgements, stored=name) for name in DETECTED}
+    if facts.task == "detection":
+        return {Overlap.name: Segmented, Detections.name: ScoredOverlaps}
+    if facts.objects:
         return {Overlap.name: Segmented}
     if facts.task == "instance":
         return {Overlap.name: Objects}
+    if facts.class_axis is not None:
+        return {**({} if facts.several else {Confusion.name: Confusions}), Scores.name: ClassMaps}
+    shapes = {name: partial(Shapes, kind=SHAPES[name]) for name in facts.shapes}
     if facts.scores[:1] == "f":
-        return {Confusion.name: FloatConfusions, Scores.name: FloatScores}
-    return {Confusion.name: Confusions, **({Scores.name: IntegerScores} if facts.scores else {})}
+        return {Confusion.name: FloatConfusions, Scores.name: FloatScores, **shapes}
+    return {Confusion.name: Confusions, **({Scores.name: IntegerScores} if facts.scores else {}), **shapes}
 
 
 def source(name: str, facts: Facts) -> Source:
@@ -157,6 +192,32 @@ class Confusions:
 
     def sampler(self, images: int, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
         return _confusions_by_group(images, pooled, stacks)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """A statistic of shapes, from what was kept of each image for the view that turned out to be right."""
+
+    facts: Facts
+    kind: type[Shape]
+
+    @property
+    def stored(self) -> str:
+        return self.kind.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Any:
+        parts = [[view_of(b, self.facts.view) for b in blobs] for blobs in blocks]
+        seen = sorted({k for part in parts for entries in part for k in entries})
+        reading = replace(self.facts.reading, least=None)
+        ids = np.array(reading.classes(seen), np.int64)
+        return self.kind.pool(parts, Classes(ids, reading.averaged(ids), self.facts.task == "binary"))
+
+    def stack(self, blobs: Sequence[bytes], pooled: Any) -> Any:
+        classes = Classes(pooled.classes, pooled.averaged, pooled.binary)
+        return self.kind.stack([view_of(b, self.facts.view) for b in blobs], classes)
+
+    def sampler(self, images: int, pooled: Any, stacks: Iterable[Any]) -> Sampler:
+        return self.kind.sampler(images, pooled, stacks)
 
 
 @dataclass(frozen=True)
@@ -218,6 +279,37 @@ class FloatScores:
 
     def sampler(self, images: int, pooled: Scores, stacks: Iterable[list[ImageScores]]) -> CoarseScores:
         return _scores_by_group(images, (s.coarse for stack in stacks for s in stack))
+
+
+@dataclass(frozen=True)
+class ClassMaps:
+    """Score histograms of several classes: the pooled ones whole, of each image what `ImageClassScores` keeps."""
+
+    facts: Facts
+    stored: str = ImageClassScores.name
+
+    @property
+    def summed(self) -> str:
+        """The name under which the sum is kept."""
+        return ClassScores.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> ClassScores:
+        if summed is None:
+            raise UsageError("there are no scores of classes to compute this from")
+        return ClassScores.from_bytes(summed).pooled()
+
+    def stack(self, blobs: Sequence[bytes], pooled: ClassScores) -> list[ImageClassScores]:
+        return [ImageClassScores.from_bytes(b) for b in blobs]
+
+    def sampler(self, images: int, pooled: ClassScores, stacks: Iterable[list[ImageClassScores]]) -> CoarseClassScores:
+        groups = groups_of(images)
+        total: list[list[CoarseScores]] = []
+        for i, parts in enumerate(s.coarse() for stack in stacks for s in stack):
+            if i < groups:
+                total.append(parts)
+            else:
+                total[i % groups] = [a + b for a, b in zip(total[i % groups], parts, strict=True)]
+        return CoarseClassScores.of(pooled.by_class, [CoarseScores.stack(x) for x in zip(*total, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -310,13 +402,58 @@ class Segmented:
 
 
 @dataclass(frozen=True)
-class _ByGroup:
-    """Resamples of an overlap, whose images are drawn in groups."""
+class ScoredOverlaps:
+    """Detections from the objects that scored masks share with those of a map (Cityscapes)."""
 
-    overlap: Overlap
+    facts: Facts
+    stored: str = Overlap.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Detections:
+        return of_overlap(Segmented(self.facts).pool(blocks, summed), CITYSCAPES)
+
+    def stack(self, blobs: Sequence[bytes], pooled: Detections) -> Detections:
+        whole = Segmented(self.facts).pool([blobs], None)
+        found = of_overlap(whole, CITYSCAPES)
+        return replace(found.among(pooled.classes), averaged=pooled.averaged).by_image()
+
+    def sampler(self, images: int, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
+        return _ByGroup(pooled, images)
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """Detections as they were judged when they were counted."""
+
+    facts: Facts
+    stored: str = Detections.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Detections:
+        return self._read([b for blobs in blocks for b in blobs])
+
+    def stack(self, blobs: Sequence[bytes], pooled: Detections) -> Detections:
+        return self._read(blobs).by_image()
+
+    def sampler(self, images: int, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
+        return _ByGroup(pooled, images)
+
+    def _read(self, blobs: Sequence[bytes]) -> Detections:
+        rules, labels = rules_of(self.facts.convention), self.facts.labels or LabelSet(())
+        if self.stored != Detections.name:
+            rules = rules.bounded
+        classes = np.array(labels.classes or [1], np.int64)  # objects without classes are all of class 1
+        group = np.array(self.facts.groups or [0] * classes.size, np.int64)
+        found = read_detections(blobs, rules, classes, group, binary=self.facts.labels is None)
+        return replace(found, averaged=~np.isin(classes, [x.id for x in labels if not x.average]))
+
+
+@dataclass(frozen=True)
+class _ByGroup:
+    """Resamples of objects, whose images are drawn in groups."""
+
+    overlap: Overlap | Detections
     images: int
 
-    def resampled(self, weights: NDArray[np.float64]) -> Overlap:
+    def resampled(self, weights: NDArray[np.float64]) -> Any:
         return self.overlap.resampled(weights[:, np.arange(self.images) % weights.shape[1]])
 
 

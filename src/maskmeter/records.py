@@ -32,6 +32,7 @@ class Record:
     gt, pred    the files, None for arrays and for a prediction that is missing
     region      the file of the pixels that count, where there is one
     digests     of the files' bytes, ground truth and prediction
+    region_digest  of the bytes of that file
     notes       what a reader should be told about the files
     """
 
@@ -43,6 +44,7 @@ class Record:
     region: str | None = None
     digests: tuple[str | None, str | None] = (None, None)
     notes: tuple[str, ...] = ()
+    region_digest: str | None = None
     pooled: Mapping[str, Additive] = field(default_factory=dict[str, Additive])
 
 

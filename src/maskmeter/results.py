@@ -41,8 +41,9 @@ def results(evaluation: Evaluation, inputs: Mapping[str, Any]) -> dict[str, Any]
 
 
 def as_record(row: Row) -> dict[str, Any]:
-    """A row under its public names, undefined as None."""
-    return {k: _null(v) for k, v in zip(COLUMNS, row, strict=True)}
+    """A row under its public names, undefined as None; `infinite` where there is an infinite distance."""
+    public = {k: _null(v) for k, v in zip(COLUMNS, row[: len(COLUMNS)], strict=True)}
+    return {**public, "infinite": row.infinite} if row.infinite else public
 
 
 def write_results(path: Path, evaluation: Evaluation, inputs: Mapping[str, Any]) -> None:
@@ -69,7 +70,7 @@ def image_lines(evaluation: Evaluation) -> Iterator[str]:
     signature = {m: "|".join([str(m), "over:image", *evaluation.said(m), VERSION]) for m in evaluation.metrics}
     before = [f",{_cell(str(m))},{_cell(t or '')},image," for m, t in cells]
     after = [f",,,{_cell(signature[m])}\n" for m, _ in cells]
-    for names, values in evaluation.blocks():
+    for names, values in evaluation.blocks(finite=False):
         block = np.concatenate([values[m] for m in evaluation.metrics], axis=1)
         for name, line in zip(names, block.tolist(), strict=True):
             image = _cell(name)
@@ -88,12 +89,12 @@ def store_results(store: Store, evaluation: Evaluation) -> None:
     metrics, kinds = zip(*cells, strict=True) if cells else ((), ())
 
     def values() -> Iterator[tuple[str, Iterable[tuple[int, int, float]]]]:
-        for names, of in evaluation.blocks():
+        for names, of in evaluation.blocks(finite=False):
             block = np.concatenate([of[m] for m in evaluation.metrics], axis=1)
             for name, line in zip(names, block.tolist(), strict=True):
                 yield name, zip(metrics, kinds, line, strict=True)
 
-    rows = ([_null(v) for v in row] for row in evaluation.rows())
+    rows = ([_null(v) for v in row[: len(COLUMNS)]] for row in evaluation.rows())
     store.write_results([str(m) for m in evaluation.metrics], list(at), rows, values())
 
 
@@ -103,7 +104,7 @@ def as_csv(rows: Iterable[Row]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([harmless(v) if isinstance(v, str) else _null(v) for v in row])
+        writer.writerow([harmless(v) if isinstance(v, str) else _null(v) for v in row[: len(COLUMNS)]])
     return out.getvalue()
 
 
@@ -119,11 +120,11 @@ def harmless(text: str) -> str:
     return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file so that it is there whole or not at all, whatever happens."""
     fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8", newline="\n") as out:
-        out.write(text)
+    with fresh.open("wb") as out:
+        out.write(content.encode() if isinstance(content, str) else content)
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(path)

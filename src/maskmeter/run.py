@@ -7,21 +7,23 @@ Whatever stops a run, images that were finished stay in the store, and `resume` 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from . import panoptic, scored_masks
+from . import class_maps, detecting, panoptic, scored_masks
 from .concluding import Asked, clear, conclude, write
-from .counting import Counter, Job, Plan
+from .counting import FOREGROUND, Counter, Job, ObjectPlan, Plan, digest_of
 from .deciding import Question, read_threshold
 from .errors import DataError, PairingError, UsageError, printable
-from .evaluation import Evaluation, default_metrics
+from .evaluation import Evaluation, default_metrics, needs_of, wanted_by
 from .execution import count_all
 from .formats.labelfile import read_labels
 from .formats.packings import PACKINGS
@@ -32,7 +34,9 @@ from .pairing import Pairing, check_complete, find_pairs
 from .progress import Bar, silent
 from .readings import Facts
 from .records import Memory, Records
+from .statistics.details import NOTHING, Wanted
 from .statistics.scores import Scores
+from .statistics.shape import Needs
 from .store import FILE, Store
 from .tasks import TASKS
 
@@ -64,17 +68,21 @@ def evaluate(
     shard: tuple[int, int] | str | None = None,
     logits: bool = False,
     convention: str | None = None,
+    class_axis: int | None = None,
+    spacing: Sequence[float] | None = None,
+    on: Literal["mask", "box"] = "mask",
     resume: bool = False,
     progress: bool | Callable[..., Bar] = False,
 ) -> Evaluation:
     """Evaluate predictions against ground truth.
 
-    gt, pred   folders, files, globs, or COCO panoptic JSON; or leave them out and give
-    pairs      an iterable of (name, gt, pred) arrays; with folders a template or a CSV file of pairs
+    gt, pred   folders, files, globs, or COCO JSON, of detections or panoptic; or leave them out and give
+    pairs      an iterable of (name, gt, pred) arrays, as `Evaluation.update` takes them; with folders a template or
+               a CSV file of pairs
     metrics    names such as "mean_iou" or "fbeta(beta=2)"; by default all that need no parameter
     out        a folder for run.sqlite, results.json and rows.csv
-    task       "binary", "semantic", "instance", "panoptic", "detection" (scored masks with convention "cityscapes"), or
-               "auto": decided over the whole data set
+    task       "binary", "semantic", "instance", "panoptic", "detection" (COCO JSON; scored masks with convention
+               "cityscapes"), or "auto": decided over the whole data set
     labels     a label file, the name of a known set ("cityscapes", "voc"), or a `LabelSet`
     classes    the labels that may occur, where there is no label file
     ignore     void labels: pixels whose ground truth is void are not counted
@@ -90,7 +98,11 @@ def evaluate(
                and until then the evaluation that is answered has images and no numbers
     logits     floats are logits: the logistic function is applied
     convention  panoptic, instance: how class and object share a pixel ("channels", "cityscapes", "kitti"), or
-                "panoptic" for all rules of panopticapi, declared areas included
+                "panoptic" for all rules of panopticapi, declared areas included; detection: "coco-fixed" (the default),
+                "coco", "coco-detectron2", "coco-boundary", "lvis", "cityscapes"
+    class_axis  predictions are scores of several classes along this axis, one against the rest (see class_maps)
+    spacing    millimetres per step along each axis of the arrays, where files say nothing of it
+    on         detections of COCO JSON: compare their masks or their boxes
     resume     go on with the run in `out`
 
     Raises UsageError for a wrong call and DataError for data that is not fit to evaluate.
@@ -101,22 +113,27 @@ def evaluate(
     if pairs is not None and not isinstance(pairs, str | os.PathLike):
         if gt is not None or pred is not None or out is not None:
             raise UsageError("pairs of arrays go without gt, pred and out")
-        return _evaluate_arrays(pairs, chosen, void, label_set, task)
+        return _evaluate_arrays(pairs, chosen, void, label_set, task, _spacing(spacing))
     if gt is None or pred is None:
         raise UsageError("evaluate needs gt and pred, or pairs of arrays")
     if shard is not None and out is None:
         raise UsageError("a shard needs out, the folder that it is counted into")
-    if task not in TASKS[:5] and (task, convention) != ("detection", "cityscapes"):
-        known = ", ".join(TASKS[:5])
-        what = "is not supported yet" if task in TASKS else "is no task"
-        raise UsageError(f"task {task!r} {what}; choose one of {known}")
+    if task not in TASKS:
+        raise UsageError(f"task {task!r} is no task; choose one of {', '.join(TASKS)}")
     question = Question(
         os.fspath(gt), os.fspath(pred), None if pairs is None else os.fspath(pairs), task, label_set, void,
         _numbers(positive) or None, None if mask is None else os.fspath(mask), missing, extra,
-        read_threshold(threshold), logits, convention,
+        read_threshold(threshold), logits, convention, class_axis, _spacing(spacing),
+        _printed(needs_of(chosen or ())), on,
     )  # fmt: skip
-    segments = _segments(question)
-    found = segments.pairing if segments else find_pairs(Path(gt), Path(pred), question.pairs)
+    if class_axis is not None:
+        class_maps.check_question(task, question.positive, question.threshold, convention)
+    detected = detecting.find(question) if _of_coco(question) else None
+    segments = None if detected else _segments(question)
+    if detected:
+        found = detecting.pairing(detected, question)
+    else:
+        found = segments.pairing if segments else find_pairs(Path(gt), Path(pred), question.pairs)
     pairing = check_complete(found, missing, extra)
     asked = Asked(
         question, None if chosen is None else tuple(map(str, chosen)), len(pairing.pairs), tuple(pairing.missing),
@@ -124,8 +141,14 @@ def evaluate(
         None if images is None else os.fspath(images), None if shard is None else read_shard(shard),
     )  # fmt: skip
     bar = progress if callable(progress) else Bar if progress else silent
+    if detected:
+        facts, notices = detecting.decide(question, detected)
+        asked = replace(asked, facts=facts, notices=tuple(notices))
     records = _records(out, asked, resume)
-    plan = _plan(question, segments, chosen, max_pixels)
+    if detected:
+        plan = detecting.plan(question, [m.statistic for m in chosen or ()])
+    else:
+        plan = _plan(question, segments, chosen, max_pixels, wanted_by(chosen or ()))
     jobs = _jobs(question, pairing, segments)
     if asked.shard is not None:
         first, every = asked.shard
@@ -162,10 +185,9 @@ def _evaluate_arrays(
     ignore: tuple[int, ...],
     labels: LabelSet | None,
     task: str,
+    spacing: tuple[float, ...] | None,
 ) -> Evaluation:
-    if task != "auto":
-        raise UsageError("for arrays the dtype decides the task; leave task away")
-    made = Evaluation(metrics, facts=Facts(labels=labels, ignore=ignore))
+    made = Evaluation(metrics, ignore=ignore, labels=labels, task=None if task == "auto" else task, spacing=spacing)
     for name, gt, pred in pairs:
         made.update(gt, pred, image=name)
     return made
@@ -199,6 +221,12 @@ def _records(out: str | os.PathLike[str] | None, asked: Asked, resume: bool) -> 
     except OSError as error:
         raise UsageError(f"cannot write into {printable(str(folder))}: {error.strerror}") from None
     return store
+
+
+def _of_coco(question: Question) -> bool:
+    """Whether a question is about detections in COCO JSON."""
+    asked = question.task == "detection" and question.convention != "cityscapes"
+    return asked or (question.task == "auto" and detecting.is_detection(Path(question.gt)))
 
 
 def _check_same(folder: Path, before: Asked | None, now: Asked) -> None:
@@ -236,16 +264,32 @@ def _plan(
     segments: panoptic.Data | None,
     metrics: Sequence[Metric[Any, Any]] | None,
     max_pixels: int | None,
+    wanted: Wanted,
 ) -> Counter:
-    """How the images are counted."""
+    """How the images are counted. Raises UsageError where a metric needs what is not counted for this task."""
+    shapes = needs_of(metrics or ())
+    if shapes and (segments or question.task == "instance" or question.class_axis is not None):
+        what = "scores of several classes" if question.class_axis is not None else f"task {question.task}"
+        raise UsageError(f"{what} has no {min(shapes)} to compute this from; it is for classes")
     if segments and question.task == "detection":
         return scored_masks.ScoredPlan(segments.known.ignoring(question.ignore), max_pixels)
     if segments:
-        return panoptic.plan(question, segments, max_pixels)
+        return panoptic.plan(question, segments, max_pixels, wanted)
+    if question.class_axis is not None:
+        exact = class_maps.exact_curves(metrics or default_metrics(Facts("semantic", class_axis=question.class_axis)))
+        return class_maps.ClassPlan(question.reading, question.class_axis, max_pixels, question.logits, exact)
+    if wanted != NOTHING:
+        if question.task != "instance":
+            raise UsageError("boundaries and centres are those of objects: pass --task instance or panoptic")
+        return ObjectPlan(question.ignore, wanted, max_pixels)
+    if shapes and isinstance(question.threshold, str):
+        raise UsageError(
+            f"{min(shapes)} is measured at a threshold that is known beforehand: give --threshold a number"
+        )
     curves = [m for m in metrics or default_metrics(Facts("binary", scores="f4")) if m.statistic == Scores.name]
     return Plan(
         question.reading, question.task, max_pixels, question.threshold_counted, question.logits,
-        tuple(map(str, curves)),
+        tuple(map(str, curves)), shapes, frozenset(question.positive or FOREGROUND), question.spacing,
     )  # fmt: skip
 
 
@@ -274,10 +318,12 @@ def _count(
 def _forget_changed(store: Store, jobs: Sequence[Job], plan: Counter) -> None:
     """Drop from a resumed store what is no longer part of the run or was counted from other bytes."""
     by_name = {job.name: job for job in jobs}
-    stale = [
-        name for name in store.names() if name not in by_name or store[name].digests != plan.digests(by_name[name])
-    ]
-    store.remove(stale)
+
+    def changed(name: str) -> bool:
+        kept, job = store[name], by_name[name]
+        return kept.digests != plan.digests(job) or kept.region_digest != digest_of(job.region)
+
+    store.remove([name for name in store.names() if name not in by_name or changed(name)])
 
 
 def _regions(question: Question, pairing: Pairing) -> Mapping[str, Path]:
@@ -298,6 +344,22 @@ def _label_set(labels: Any, classes: Iterable[int] | None) -> LabelSet | None:
     if classes is not None:
         return LabelSet.of_ids(classes)
     return labels if labels is None or isinstance(labels, LabelSet) else read_labels(labels)
+
+
+def _printed(needs: Needs) -> tuple[str, ...]:
+    """Statistics with what each is to know, in a fixed order."""
+    return tuple(
+        sorted(f"{name}({','.join(f'{k}={v}' for k, v in need)})" for name, all_ in needs.items() for need in all_)
+    )
+
+
+def _spacing(given: Sequence[float] | None) -> tuple[float, ...] | None:
+    if given is None:
+        return None
+    steps = tuple(map(float, given))
+    if not steps or not all(math.isfinite(step) and step > 0 for step in steps):
+        raise UsageError(f"spacing {steps} is not made of numbers above 0, one for each axis")
+    return steps
 
 
 def _numbers(given: int | Iterable[int] | None) -> tuple[int, ...]:

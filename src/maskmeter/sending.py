@@ -25,6 +25,7 @@ class _Image(NamedTuple):
     region: str | None
     digests: tuple[str | None, str | None]
     notes: tuple[str, ...]
+    region_digest: str | None
 
 
 class _Letter(NamedTuple):
@@ -38,7 +39,10 @@ class _Letter(NamedTuple):
 def packed(facts: Any, metrics: list[str], records: Records, sums: Iterable[str]) -> bytes:
     """Facts, metrics and all records with their sums."""
     found = (records[name] for name in records.names())
-    images = [_Image(r.name, dict(r.statistics), r.shape, r.gt, r.pred, r.region, r.digests, r.notes) for r in found]
+    images = [
+        _Image(r.name, dict(r.statistics), r.shape, r.gt, r.pred, r.region, r.digests, r.notes, r.region_digest)
+        for r in found
+    ]
     kept = {name: total for name in sums if (total := records.pooled(name)) is not None}
     return msgspec.msgpack.encode(_Letter(__version__, msgspec.to_builtins(facts), metrics, images, kept))
 

@@ -3,7 +3,7 @@
 Tables (users query them; `docs/store.md` shows how)
 ----------------------------------------------------
 facts       key, value (JSON): schema, maskmeter, task, labels, conventions, the command's inputs
-images      id, name, shape, gt, pred, region, gt_digest, pred_digest, notes
+images      id, name, shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes
 statistics  image, name, data: what was counted, packed (see `statistics/_codec.py`)
 pooled      name, data: sums of statistics that are too large to keep by image
 metrics     id, name: the metrics as printed
@@ -29,14 +29,14 @@ from ._version import __version__
 from .errors import DataError, MergeError, printable
 from .records import Additive, Record, add_up
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "run.sqlite"
 
 _TABLES = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE images (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, shape TEXT NOT NULL, gt TEXT, pred TEXT, region TEXT,
-    gt_digest TEXT, pred_digest TEXT, notes TEXT NOT NULL);
+    gt_digest TEXT, pred_digest TEXT, region_digest TEXT, notes TEXT NOT NULL);
 CREATE TABLE statistics (
     image INTEGER NOT NULL REFERENCES images (id), name TEXT NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (image, name)) WITHOUT ROWID;
@@ -59,7 +59,8 @@ CREATE VIEW "rows" AS
     FROM results JOIN metrics ON metrics.id = metric JOIN classes ON classes.id = class;
 """
 _NEW_IMAGE = (
-    "INSERT INTO images (name, shape, gt, pred, region, gt_digest, pred_digest, notes) VALUES (?,?,?,?,?,?,?,?)"
+    "INSERT INTO images (name, shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes) "
+    "VALUES (?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -117,7 +118,16 @@ class Store:
             for r in records:
                 if r.name in self._names:
                     raise MergeError(f"image {printable(r.name)} is already in {self.path}")
-                row = (r.name, json.dumps(r.shape), r.gt, r.pred, r.region, *r.digests, json.dumps(r.notes))
+                row = (
+                    r.name,
+                    json.dumps(r.shape),
+                    r.gt,
+                    r.pred,
+                    r.region,
+                    *r.digests,
+                    r.region_digest,
+                    json.dumps(r.notes),
+                )
                 at = self._db.execute(_NEW_IMAGE, row).lastrowid
                 self._names[r.name] = at or 0
                 self._db.executemany(
@@ -164,7 +174,7 @@ class Store:
                 (shift,) = self._db.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
                 self._db.execute(
                     f"INSERT INTO images SELECT id + {shift}, name, shape, gt, pred, region, gt_digest, pred_digest, "
-                    "notes FROM other.images"
+                    "region_digest, notes FROM other.images"
                 )
                 self._db.execute(f"INSERT INTO statistics SELECT image + {shift}, name, data FROM other.statistics")
                 for name, data in self._db.execute("SELECT name, data FROM other.pooled").fetchall():
@@ -184,12 +194,14 @@ class Store:
 
     def __getitem__(self, name: str) -> Record:
         at = self._names[name]
-        shape, gt, pred, region, gt_digest, pred_digest, notes = self._db.execute(
-            "SELECT shape, gt, pred, region, gt_digest, pred_digest, notes FROM images WHERE id = ?", (at,)
+        shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes = self._db.execute(
+            "SELECT shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes FROM images WHERE id = ?",
+            (at,),
         ).fetchone()
         statistics = dict(self._db.execute("SELECT name, data FROM statistics WHERE image = ?", (at,)))
         digests, remarks = (gt_digest, pred_digest), tuple(json.loads(notes))
-        return Record(name, statistics, tuple(json.loads(shape)), gt, pred, region, digests, remarks)
+        where = (tuple(json.loads(shape)), gt, pred, region, digests, remarks, region_digest)
+        return Record(name, statistics, *where)
 
     def blocks(self, statistic: str, size: int) -> Iterator[tuple[list[str], list[bytes]]]:
         """The images' statistics of one kind in the order of their names, `size` images at a time."""

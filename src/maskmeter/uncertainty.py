@@ -82,11 +82,13 @@ def draws(
     samplers: Mapping[str, Sampler],
     blocks: Iterable[Mapping[Metric[Any, Any], Values]],
     columns: Callable[[Metric[Any, Any], Any], Values],
+    by_pixel: Mapping[Metric[Any, Any], PixelMeans] | None = None,
 ) -> dict[Metric[Any, Any], Draws]:
     """Every metric on every resample.
 
     `samplers` holds the statistics by their names, `blocks` the values of the images in order, and `columns`
-    says what a metric makes of a statistic. One image says nothing about another sample: there is nothing then.
+    says what a metric makes of a statistic; means over
+    pixels come from `by_pixel`. One image says nothing about another sample: there is nothing then.
     Two evaluations of the same images are drawn alike, so their differences are paired.
     """
     if images < 2:
@@ -98,10 +100,36 @@ def draws(
     for weights in _weights(groups_of(images)):
         resamples = {name: sampler.resampled(weights) for name, sampler in samplers.items()}
         for (m, (pooled, mean)), values in zip(drawn.items(), means.resampled(weights), strict=True):
-            known = m.statistic in resamples and m.resampled
-            pooled.append(columns(m, resamples[m.statistic]) if known else np.full_like(values, math.nan))
+            if by_pixel and m in by_pixel:
+                pooled.append(by_pixel[m].resampled(weights))
+            elif m.statistic in resamples and m.resampled:
+                pooled.append(columns(m, resamples[m.statistic]))
+            else:
+                pooled.append(np.full_like(values, math.nan))
             mean.append(values)
     return {m: Draws(np.concatenate(pooled), np.concatenate(mean)) for m, (pooled, mean) in drawn.items()}
+
+
+class PixelMeans:
+    """Of each group of images, the sum over pixels behind a mean over pixels, and the pixels."""
+
+    def __init__(self, images: int) -> None:
+        self._groups, self._seen = groups_of(images), 0
+        self._sums, self._pixels = np.empty(0), np.zeros((self._groups, 1))
+
+    def add(self, values: Values, pixels: Floats) -> None:
+        """Take in the values (images, columns) of the next images, and the pixels of each."""
+        at = (self._seen + np.arange(len(values))) % self._groups
+        self._sums = self._sums if self._seen else np.zeros((self._groups, values.shape[1]))
+        self._seen += len(values)
+        there = np.where(pixels[:, None] > 0, values * pixels[:, None], 0.0)  # without pixels there is no value
+        self._sums = self._sums + summed(there, at, self._groups)
+        self._pixels = self._pixels + summed(pixels[:, None], at, self._groups)
+
+    def resampled(self, weights: Floats) -> Values:
+        """The mean over all pixels of each resample."""
+        total, pixels = weighted_sums(weights, self._sums), weighted_sums(weights, self._pixels)
+        return np.where(pixels > 0, total / np.maximum(pixels, 1), math.nan)
 
 
 class _Means:

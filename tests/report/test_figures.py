@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -13,13 +14,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from maskmeter.errors import UsageError
 from maskmeter.evaluation import Evaluation
 from maskmeter.metrics import roc_auc
-from maskmeter.report import write_figures
+from maskmeter.report import to_html, write_figures
 from maskmeter.report.figures import as_csv, figures
 from maskmeter.report.plot import FINE, Axis, Line, Plot, decades, logarithm, simplified
+from maskmeter.report.raster import png_of
 from maskmeter.run import evaluate
 
 
@@ -38,6 +41,9 @@ def check_files(files: list[Path]) -> None:
             assert root.tag == "{http://www.w3.org/2000/svg}svg"
             assert "var(" not in text and "href" not in text and "nan" not in text.lower().replace("nance", "")
             assert text.count("http") == 1
+        elif path.suffix == ".png":
+            image = np.asarray(Image.open(path))
+            assert image.shape[2] == 3 and (image[0] == 255).mean() > 0.9 and (image < 128).any()
         else:
             assert all(read(path).values())
 
@@ -46,7 +52,7 @@ def test_figures_of_score_maps(vessels_run: Evaluation, tmp_path: Path) -> None:
     files = write_figures(vessels_run, tmp_path / "new/folder")
     names = [p.name for p in files]
     expected = ("roc", "precision-recall", "threshold", "reliability", "scores", "confusion", "images")
-    assert names == [f"{n}.{kind}" for n in expected for kind in ("svg", "csv")]
+    assert names == [f"{n}.{kind}" for n in expected for kind in ("svg", "png", "csv")]
     check_files(files)
     roc = read(tmp_path / "new/folder/roc.csv")
     fpr, tpr = (np.array(roc[k], float) for k in ("fpr", "tpr"))
@@ -65,7 +71,7 @@ def test_figures_of_objects(cells_run: Evaluation, tmp_path: Path) -> None:
     files = write_figures(cells_run, tmp_path)
     check_files(files)
     names = ("objects", "recall-by-size", "images")
-    assert [p.name for p in files] == [f"{n}.{kind}" for n in names for kind in ("svg", "csv")]
+    assert [p.name for p in files] == [f"{n}.{kind}" for n in names for kind in ("svg", "png", "csv")]
     rates = read(tmp_path / "objects.csv")
     assert float(rates["object_f1"][0]) == cells_run.value("object_f1(iou=0.5)")
 
@@ -73,7 +79,7 @@ def test_figures_of_objects(cells_run: Evaluation, tmp_path: Path) -> None:
 def test_figures_of_classes(street_run: Evaluation, tmp_path: Path) -> None:
     files = write_figures(street_run, tmp_path)
     check_files(files)
-    assert [p.name for p in files] == ["confusion.svg", "confusion.csv", "images.svg", "images.csv"]
+    assert [p.name for p in files] == [f"{n}.{k}" for n in ("confusion", "images") for k in ("svg", "png", "csv")]
     matrix = read(tmp_path / "confusion.csv")
     counts = street_run.pooled.counts
     assert counts is not None
@@ -162,3 +168,19 @@ def test_logarithmic_axes() -> None:
     axis = decades(2_000_000)
     assert axis.high == 7 and axis.ticks[0] == (0.0, "1")
     assert logarithm(0) == axis.low and logarithm(1000) == pytest.approx(3)
+
+
+def test_a_picture_as_png_has_its_lines_where_the_plot_has_them() -> None:
+    line = Line(np.array([0.0, 1.0]), np.array([0.5, 0.5]), "c1")
+    plot = Plot("Half", Axis("x"), Axis("y"), [line], square=True)
+    image = np.asarray(Image.open(io.BytesIO(png_of(plot.standalone()))), np.int64)
+    blue = np.abs(image - np.array([0, 0x72, 0xB2])).sum(axis=2) < 30
+    rows, columns = np.nonzero(blue)
+    assert rows.max() - rows.min() <= 4 and columns.max() - columns.min() == pytest.approx(800, abs=4)
+    assert rows.mean() == pytest.approx(2 * (44 + 200), abs=2)
+
+
+def test_two_runs_in_one_page(vessels_run: Evaluation) -> None:
+    page = to_html(vessels_run, vessels_run)
+    assert 'id="versus"' in page and "Two runs" in page
+    assert page.count("B: all pixels, AUC") == 1

@@ -16,13 +16,15 @@ import pytest
 from maskmeter.evaluation import Evaluation
 from maskmeter.labels import Label, LabelSet
 from maskmeter.report import CONTENTS, to_html, write_report
+from maskmeter.run import evaluate
 from report.conftest import LABELS
 from report.page_parser import Parsed
 
 Make = Callable[..., Evaluation]
 
 ALL = [id for id, _, _ in CONTENTS]
-SCORES, OBJECTS = {"curves", "threshold", "calibration"}, {"objects", "object-errors"}
+SCORES = {"curves", "class-curves", "threshold", "calibration"}
+OBJECTS = {"object-classes", "detections", "objects", "object-errors"}
 PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+")
 
 
@@ -187,3 +189,11 @@ def test_same_evaluation_same_bytes(street_run: Evaluation) -> None:
 def test_labels_have_names_and_colours(street_run: Evaluation) -> None:
     html = to_html(street_run)
     assert all(f"#{r:02x}{g:02x}{b:02x}" in html for r, g, b in (x.color for x in LABELS if x.color))
+
+
+def test_detections_have_curves_and_a_table(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "coco_100"
+    done = evaluate(folder / "gt_instances_val2014_100.json", folder / "pred_fakesegm100.json", ["ap"])
+    page = Parsed(to_html(done))
+    assert page.sections == ["summary", "detections", "numbers", "definitions"]
+    assert "snowboard" in to_html(done)

@@ -23,7 +23,7 @@ COMMANDS = {
     "inspect": "Show what would be evaluated, before any work.",
     "merge": "Make one run of shards, or of runs of different images.",
     "report": "Write one self-contained HTML page about a run.",
-    "compare": "Compare two runs of the same images: differences, intervals, tests.",
+    "compare": "Compare runs of the same images: differences, intervals, tests, rankings.",
     "gate": "Check conditions on a run; exit code 1 where one fails.",
     "explain": "Show how a number came about.",
     "metrics": "List the metrics, or define one.",

@@ -1,4 +1,4 @@
-"""`maskmeter compare RUN_A RUN_B`."""
+"""`maskmeter compare RUN_A RUN_B [RUN...]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from ..comparison import Comparison, Difference, Moved, compare
-from ..errors import printable
+from ..errors import UsageError, printable
+from ..ranking import Ranking
 from ..results import as_markdown
 from .tables import number, text_table
 
@@ -18,19 +19,25 @@ HEADER = ["metric", "class", "over", "A", "B", "B - A", "95 % interval", "p (Hol
 
 
 @click.command()
-@click.argument("run_a", type=click.Path(path_type=Path))
-@click.argument("run_b", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN_A RUN_B [RUN...]", type=click.Path(path_type=Path))
 @click.option("-m", "--metric", "metrics", multiple=True, metavar="METRIC", help="Only these; may be repeated.")
 @click.option("--all", "everything", is_flag=True, help="Every metric of every class.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "md"]), default="table", show_default=True)
-def command(run_a: Path, run_b: Path, metrics: tuple[str, ...], everything: bool, form: str) -> None:
+def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, form: str) -> None:
     """Compare RUN_B with RUN_A on the images that both hold: differences with paired intervals and tests.
 
-    An asterisk marks a difference whose 95 % interval leaves out zero.
+    An asterisk marks a difference whose 95 % interval leaves out zero. Of three runs or more there is a ranking with
+    its stability, by -m METRIC or the metric that comes first in their field.
     """
     from ..metrics import parse
     from ..run import open_run
 
+    if len(runs) < 2:
+        raise UsageError("compare needs two runs or more")
+    if len(runs) > 2:
+        _rank(runs, metrics, form)
+        return
+    run_a, run_b = runs
     wanted = [str(parse(m)) for m in metrics]
     found = compare(open_run(run_a), open_run(run_b))
     lines = [d for d in found.lines if not wanted or d.metric in wanted]
@@ -56,13 +63,71 @@ def command(run_a: Path, run_b: Path, metrics: tuple[str, ...], everything: bool
             click.echo(f"{len(names)} images only in {which}: {', '.join(map(printable, names[:5]))}")
 
 
+def _rank(runs: tuple[Path, ...], metrics: tuple[str, ...], form: str) -> None:
+    """The ranking of several runs by each metric."""
+    from ..ranking import rank
+    from ..run import open_run
+
+    names = [run.name for run in runs]
+    if len(set(names)) < len(runs):
+        names = [str(run) for run in runs]
+    opened = dict(zip(names, map(open_run, runs), strict=True))
+    if len(opened) < len(runs):
+        raise UsageError("a run is named twice")
+    found = [rank(opened, m) for m in metrics or (None,)]
+    if form == "json":
+        click.echo(json.dumps([_ranking_record(r) for r in found], indent=1))
+        return
+    for r in found:
+        places = [f"rank {i + 1}" for i in range(len(r.lines))]
+        header = ["run", r.metric, "95 % interval", "rank", *places, "mean rank"]
+        table = [
+            [line.run, number(line.value), f"{number(line.low)} to {number(line.high)}", str(line.rank)]
+            + ["-" if share != share else f"{share:.0%}" for share in line.shares]
+            + [f"{line.mean_rank:.2f}"]
+            for line in r.lines
+        ]
+        if form == "md":
+            click.echo(as_markdown(header, table))
+            continue
+        left = f", {len(r.left_out)} left out that some run lacks" if r.left_out else ""
+        click.echo(f"{r.metric}, mean over {r.images} images in all runs{left}\n")
+        click.echo(text_table(header, table, most=60))
+        click.echo(_told_apart(r))
+
+
+def _told_apart(r: Ranking) -> str:
+    """What the mean ranks say."""
+    lines = ["", "rank 1, 2, ...: the share of bootstrap resamples of the images on which a run takes that rank"]
+    if r.critical == r.critical:
+        alike = "; ".join(" and ".join(printable(run) for run in group) for group in r.alike)
+        lines.append(
+            f"mean ranks over {r.complete} images differ from {r.critical:.2f} on (Nemenyi, 5 %); "
+            f"not told apart: {alike or 'none'}"
+        )
+    if r.p == r.p:
+        lines.append(f"Friedman test of any difference: p = {r.p:.2g}")
+    return "\n".join(lines)
+
+
+def _ranking_record(r: Ranking) -> dict[str, Any]:
+    lines = [{k: _finite(v) for k, v in line._asdict().items()} for line in r.lines]
+    return {**{k: _finite(v) for k, v in vars(r).items() if k != "class_"}, "class": r.class_, "lines": lines}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _facts(found: Comparison) -> dict[str, Any]:
     return {"images": found.images, "only_a": found.only_a, "only_b": found.only_b, "headline": found.headline}
 
 
 def _record(d: Difference) -> dict[str, Any]:
     values = {("class" if k == "class_" else k): v for k, v in d._asdict().items()}
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+    return {k: _finite(v) for k, v in values.items()}
 
 
 def _cells(d: Difference) -> list[str]:

@@ -29,6 +29,14 @@ def label_range(text: str) -> list[int]:
     return out
 
 
+def read_spacing(text: str) -> tuple[float, ...]:
+    """`2.5,0.8,0.8` as numbers."""
+    try:
+        return tuple(float(x) for x in text.split(","))
+    except ValueError:
+        raise UsageError(f"--spacing {text!r} is not made of numbers; write 2.5,0.8,0.8") from None
+
+
 def data_options(command: Any) -> Any:
     """The options that say what the data is, the same for evaluate and inspect."""
     for option in reversed(
@@ -65,12 +73,16 @@ def data_options(command: Any) -> Any:
     default="auto",
     show_default=True,
     metavar="TASK",
-    help="auto, binary, semantic, instance, panoptic; detection for the scored masks of Cityscapes.",
+    help="auto, binary, semantic, instance, panoptic, detection.",
 )
 @click.option(
     "--convention",
     metavar="NAME",
-    help="Class and object in one file: channels, cityscapes, kitti; or panoptic: all its rules.",
+    help="Class and object in one file: channels, cityscapes, kitti; or panoptic: all its rules. Detections: "
+    "coco-fixed (the default), coco, coco-detectron2, coco-boundary, lvis, cityscapes.",
+)
+@click.option(
+    "--on", type=click.Choice(["mask", "box"]), default="mask", show_default=True, help="Detections: what is compared."
 )
 @click.option("--positive", type=int, multiple=True, metavar="N", help="The foreground label of a binary question.")
 @click.option(
@@ -81,6 +93,17 @@ def data_options(command: Any) -> Any:
 )
 @click.option("--threshold", default="0.5", show_default=True, metavar="T", help="Score maps: a number, or best:dice.")
 @click.option("--logits", is_flag=True, help="Maps of floats hold logits.")
+@click.option(
+    "--class-axis",
+    type=int,
+    metavar="N",
+    help="Predictions are scores of several classes: 0 where (C, H, W), -1 where (H, W, C).",
+)
+@click.option(
+    "--spacing",
+    metavar="MM,MM,MM",
+    help="Millimetres along each array axis, where files do not say it.",
+)
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Photographs for the report.")
 @click.option(
     "--missing",
@@ -116,11 +139,12 @@ def data_options(command: Any) -> Any:
 def command(
     gt: Path, pred: Path, labels: str | None, classes: str | None, ignore: tuple[int, ...], pairs: str | None,
     max_pixels: int | None, jobs: int | None, out: Path | None, metrics: tuple[str, ...], positive: tuple[int, ...],
-    images: Path | None, resume: bool, no_report: bool, form: str, log: str | None, shard: str | None, **choices: Any,
+    images: Path | None, spacing: str | None, resume: bool, no_report: bool, form: str, log: str | None,
+    shard: str | None, **choices: Any,
 ) -> None:  # fmt: skip
     """Evaluate the predictions PRED against the ground truth GT.
 
-    Both are folders, files, globs or COCO panoptic JSON. Files are paired by their relative path without suffix.
+    Both are folders, files, globs or COCO JSON. Files are paired by their relative path without suffix.
     """
     from ..run import evaluate
 
@@ -131,7 +155,8 @@ def command(
     done = evaluate(
         gt, pred, metrics or None, pairs=pairs, out=out, labels=labels, ignore=ignore or None,
         classes=None if classes is None else label_range(classes), positive=positive or None, images=images,
-        max_pixels=max_pixels, workers=jobs, resume=resume, progress=Log if log else True, shard=shard, **choices,
+        spacing=None if spacing is None else read_spacing(spacing), max_pixels=max_pixels, workers=jobs,
+        resume=resume, progress=Log if log else True, shard=shard, **choices,
     )  # fmt: skip
     if shard is not None:
         say(f"shard {shard}: {len(done.images)} images counted into {out}; maskmeter merge makes a run of all shards")

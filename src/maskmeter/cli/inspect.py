@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from ..errors import printable
+from ..formats.coco import Annotations, Results, is_detection
 from ..formats.labelfile import read_labels
 from ..formats.panoptic import is_panoptic
-from ..inspection import Inspection, inspect
+from ..inspection import Inspection, inspect, inspect_detections, kinds_of
 from ..labels import LabelSet
 from ..pairing import find_pairs
 from ..progress import Bar
@@ -40,6 +42,9 @@ def command(
     """
     if is_panoptic(gt):
         _segments(gt, pred, labels, pairs, max_pixels, jobs, form)
+        return
+    if is_detection(gt):
+        _detections(gt, pred, form)
         return
     label_set = read_labels(labels) if labels else LabelSet.of_ids(label_range(classes)) if classes else None
     pairing = find_pairs(gt, pred, pairs)
@@ -80,6 +85,62 @@ def _segments(
         raise click.exceptions.Exit(3)
 
 
+def _detections(gt: Path, pred: Path, form: str) -> None:
+    """Two COCO files: what they hold, what was repaired, and what stops an evaluation."""
+    found = inspect_detections(gt, pred)
+    facts: dict[str, Any] = {
+        "task": "detection",
+        "gt": found.gt and _gt_facts(found.gt),
+        "pred": found.pred and _pred_facts(found.pred),
+        "classes": [{"class": c, "gt": g, "pred": p} for c, g, p in found.classes()],
+        "notes": [],
+        "problems": found.problems,
+    }
+    if form == "json":
+        click.echo(json.dumps(facts, indent=1))
+    else:
+        lines: list[str] = []
+        for side, what in (("gt", "ground truth"), ("pred", "results")):
+            counts = {k: v for k, v in (facts[side] or {}).items() if isinstance(v, int) and v}
+            if facts[side]:
+                kinds = [f"{n:,} {kind}" for kind, n in facts[side]["segmentations"].items()]
+                shown = [f"{v:,} {k.replace('_', ' ')}" for k, v in counts.items()]
+                lines.append(f"{what}: {', '.join(shown)}; {', '.join(kinds) or 'nothing in it'}")
+                lines += [f"  repaired: {r}" for r in facts[side]["repairs"]]
+                lines += [f"  note: {n}" for n in facts[side]["notes"]]
+        table = [[printable(x["class"]), f"{x['gt']:,}", f"{x['pred']:,}"] for x in facts["classes"]]
+        lines += ["", "task auto: detection", "", text_table(["class", "annotations", "results"], table)]
+        click.echo("\n".join([*lines, *_remarks(facts)]))
+    if found.problems:
+        raise click.exceptions.Exit(3)
+
+
+def _gt_facts(gt: Annotations) -> dict[str, Any]:
+    return {
+        "images": len(gt.images),
+        "images_without_annotations": len(gt.images) - len(set(gt.image.tolist())),
+        "categories": len(gt.categories),
+        "annotations": len(gt),
+        "crowds": int(gt.crowd.sum()),
+        "ignored": int(gt.ignore.sum()),
+        "segmentations": kinds_of(gt),
+        "repairs": gt.repairs,
+        "notes": gt.notes,
+    }
+
+
+def _pred_facts(pred: Results) -> dict[str, Any]:
+    return {
+        "results": len(pred),
+        "images": len(set(pred.image.tolist())),
+        "with_boxes": int((~np.isnan(pred.box[:, 0])).sum()),
+        "scores": [float(pred.score.min()), float(pred.score.max())] if len(pred) else None,
+        "segmentations": kinds_of(pred),
+        "repairs": pred.repairs,
+        "notes": pred.notes,
+    }
+
+
 def _facts(found: Inspection, labels: LabelSet | None, ignore: tuple[int, ...], reading: Reading) -> dict[str, Any]:
     """Everything that is shown, as plain data."""
     void, pixels = found.void(reading)
@@ -95,6 +156,7 @@ def _facts(found: Inspection, labels: LabelSet | None, ignore: tuple[int, ...], 
                 "files": side.files,
                 "shapes": {"x".join(map(str, k)): n for k, n in side.shapes.most_common()},
                 "types": dict(side.types.most_common()),
+                "grids": dict(side.grids.most_common()),
             }
             for name, side in (("gt", found.gt), ("pred", found.pred))
         },
@@ -126,6 +188,9 @@ def _shown(facts: dict[str, Any]) -> str:
         shapes = ", ".join(f"{k} ({n})" for k, n in list(f["shapes"].items())[:4])
         more = f" and {len(f['shapes']) - 4} more" if len(f["shapes"]) > 4 else ""
         lines.append(f"{what}: {f['files']} files, {', '.join(f['types'])}, {shapes}{more}")
+        grids = list(f["grids"].items())
+        lines += [f"  grid: {grid} ({n})" for grid, n in grids[:4]]
+        lines += [f"  and {len(grids) - 4} more grids"] if len(grids) > 4 else []
     lines += _unpaired(facts)
     lines += ["", *_labels(facts["labels"], facts["pixels"])]
     if facts["void_pixels"]:

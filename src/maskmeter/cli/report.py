@@ -13,22 +13,23 @@ from . import say
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="By default RUN/report.html.")
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Photographs, for a run made without.")
-@click.option("--figures", type=click.Path(path_type=Path), metavar="DIR", help="Save the pictures as SVG and CSV.")
-@click.option("--versus", type=click.Path(path_type=Path), metavar="RUN", help="Draw another run into the figures.")
+@click.option(
+    "--figures", type=click.Path(path_type=Path), metavar="DIR", help="Save the pictures as SVG, PNG and CSV."
+)
+@click.option(
+    "--versus", type=click.Path(path_type=Path), metavar="RUN", help="Draw the curves of another run beside these."
+)
 def command(run: Path, out: Path | None, images: Path | None, figures: Path | None, versus: Path | None) -> None:
     """Write the run RUN as one self-contained HTML page; with --figures the pictures for a paper besides."""
-    from ..errors import UsageError
     from ..report import write_figures, write_report
     from ..run import open_run
 
-    if versus is not None and figures is None:
-        raise UsageError("--versus goes with --figures DIR")
-    evaluation = open_run(run)
+    evaluation, other = open_run(run), None if versus is None else open_run(versus)
     if images is not None:
         evaluation.photographs = str(images)
     path = out or run / "report.html"
-    write_report(evaluation, path)
+    write_report(evaluation, path, other)
     say(f"report: {path}")
     if figures is not None:
-        written = write_figures(evaluation, figures, None if versus is None else open_run(versus))
+        written = write_figures(evaluation, figures, other)
         say(f"figures: {len(written)} files in {figures}")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import nan
 from unicodedata import east_asian_width
+
+import numpy as np
 
 from ..advisor import advise, constant_accuracy
 from ..errors import printable
 from ..evaluation import Evaluation, Row
 from ..labels import LabelSet
+from ..metrics import roc_auc
 from ..results import as_markdown
 from ..statistics.confusion import Confusion
+from ..statistics.detections import Detections
 from ..statistics.overlap import Overlap
+from ..statistics.scores import Scores
 
 WIDEST = 32
 
@@ -59,6 +65,11 @@ def rows_as_markdown(done: Evaluation) -> str:
 
 def _heading(done: Evaluation) -> str:
     images = f"{done.facts.task}: {len(done.records)} images"
+    if done.facts.class_axis is not None and not done.has(Confusion.name):
+        return f"several labels a pixel: {len(done.records)} images, {len(done.titles(roc_auc)) - 2} classes"
+    if not done.has(Confusion.name) and not done.has(Overlap.name):
+        d: Detections = done.statistic(Detections.name)
+        return f"{images}, {int(d.objects().sum()):,} objects in the ground truth, {d.det_score.size:,} detections"
     if not done.has(Confusion.name):
         o = done.statistic(Overlap.name)
         return f"{images}, {o.gt_id.size:,} objects in the ground truth, {o.pred_id.size:,} predicted"
@@ -71,23 +82,38 @@ def _heading(done: Evaluation) -> str:
 def _by_class(done: Evaluation, rows: list[Row]) -> tuple[list[str], list[list[str]]]:
     metrics = list(dict.fromkeys(r.metric for r in rows))
     values = {(r.metric, r.class_, r.over): r.value for r in rows}
-    what, counted = ("pixels", _pixels(done)) if done.has(Confusion.name) else ("objects", _objects(done))
+    of_pixels = done.has(Confusion.name) or done.facts.class_axis is not None
+    what, counted = ("pixels", _pixels(done)) if of_pixels else ("objects", _objects(done))
     header = ["class", what, *metrics, *([f"{metrics[0]}@images"] if metrics else [])]
     lines = [
-        [t, f"{n:,}", *(number(values[m, t, "pooled"]) for m in metrics), number(values[metrics[0], t, "images"])]
+        [
+            t,
+            f"{n:,}",
+            *(number(values.get((m, t, "pooled"), nan)) for m in metrics),
+            number(values.get((metrics[0], t, "images"), nan)),
+        ]
         for t, n in counted
     ]
     return header, lines
 
 
 def _pixels(done: Evaluation) -> list[tuple[str, int]]:
-    """Every class and its pixels in the ground truth."""
+    """Every class and its pixels in the ground truth; of scores of classes, all of these together too."""
+    if done.has(Scores.name) and done.facts.class_axis is not None:
+        scores = done.statistic(Scores.name)
+        named = [t for t in done.titles(roc_auc) if t is not None]
+        return list(zip(named, [s.positives for s in (*scores.by_class.values(), scores.together)], strict=True))
     titles = [t for t in done.titles() if t is not None]
     return list(zip(titles, done.pooled.gt.tolist(), strict=True))
 
 
 def _objects(done: Evaluation) -> list[tuple[str, int]]:
     """The classes that occur on either side, and their objects in the ground truth."""
+    if not done.has(Overlap.name):
+        d: Detections = done.statistic(Detections.name)
+        seen = np.union1d(d.gt_class, d.det_class).tolist()
+        titles, each = done.titles(done.metrics[0]), d.objects().tolist()
+        return [(str(titles[k]), each[k]) for k in seen]
     o: Overlap = done.statistic(Overlap.name)
     labels, found = done.facts.labels or LabelSet(()), o.gt_class[o.gt_crowd == 0].tolist()
     return [(labels.title(c), found.count(c)) for c in sorted({*o.gt_class.tolist(), *o.pred_class.tolist()})]

@@ -23,20 +23,23 @@ from . import _file
 from ._file import DEFAULT_MAX_BYTES, load
 from ._foreign import foreign
 from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster
+from ._volume import digest
 from .bitmaps import BMP, GIF, PNM
 from .lossy import LOSSY
+from .metaimage import METAIMAGE
 from .nifti import NIFTI, NIFTI_GZ
 from .npy import NPY, NPZ
+from .nrrd import NRRD
 from .photo import read_photo
 from .png import PNG
 from .tiff import TIFF
 
 __all__ = [
     "DEFAULT_MAX_BYTES", "DEFAULT_MAX_PIXELS", "FORMATS", "SUFFIXES", "Format", "Raster",
-    "decode", "load", "read", "read_photo", "split_suffix",
+    "decode", "digest", "load", "read", "read_photo", "split_suffix",
 ]  # fmt: skip
 
-FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, *LOSSY)
+FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, NRRD, METAIMAGE, *LOSSY)
 SUFFIXES: tuple[str, ...] = tuple(sorted((s for f in FORMATS for s in f.suffixes), key=lambda s: (-len(s), s)))
 
 

@@ -14,7 +14,6 @@ _KNOWN = (
     (b"%PDF", "a PDF"),
     (b"\x89HDF", "an HDF5 file"),
     (b"SQLite format 3", "an SQLite data base"),
-    (b"NRRD0", "an NRRD file"),
     (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with: git lfs pull"),
 )
 

@@ -3,21 +3,23 @@
 Palette indices and grey samples are labels as stored, never scaled and never turned into colours. RGB
 is labels only through the colours of a label file. One-bit samples are booleans. Floats pass if they
 are exact integers. Everything else is an error that names the file.
+
+A volume, known as one by its spacing, that is a single slice is read as the plane that it is, and a note says so.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, LabelError
 from ..labels import LabelSet
-from ..masks import LabelMap, label_map
-from . import Raster, decode, load
+from ..masks import LabelMap, Spacing, close, label_map
+from . import Raster, decode, digest, load
 from .colors import labels_of_colors
 
 
@@ -40,19 +42,25 @@ class OpenedScores(NamedTuple):
     affine: tuple[float, ...] | None = None
 
 
-def open_label_map(path: Path, labels: LabelSet | None = None, max_pixels: int | None = None) -> Opened:
+def open_label_map(
+    path: Path, labels: LabelSet | None = None, max_pixels: int | None = None, spacing: Spacing | None = None
+) -> Opened:
     """Read a file of labels. Raises FormatError or LabelError naming it."""
     raster, digest = _read(path, max_pixels)
     try:
+        raster = _placed(raster, spacing)
         return Opened(_label_map(raster, labels), digest, raster.notes)
     except DataError as error:
         raise error.at(path) from None
 
 
-def open_prediction(path: Path, labels: LabelSet | None = None, max_pixels: int | None = None) -> Opened | OpenedScores:
+def open_prediction(
+    path: Path, labels: LabelSet | None = None, max_pixels: int | None = None, spacing: Spacing | None = None
+) -> Opened | OpenedScores:
     """Read a file of labels or of scores: floats may be either. Raises FormatError or LabelError naming it."""
     raster, digest = _read(path, max_pixels)
     try:
+        raster = _placed(raster, spacing)
         if raster.rgb or raster.array.dtype.kind != "f":
             return Opened(_label_map(raster, labels), digest, raster.notes)
         whole = bool(np.isfinite(raster.array).all()) and bool((raster.array == np.rint(raster.array)).all())
@@ -62,15 +70,31 @@ def open_prediction(path: Path, labels: LabelSet | None = None, max_pixels: int 
         raise error.at(path) from None
 
 
-def open_region(path: Path, max_pixels: int | None = None) -> LabelMap:
+def open_region(path: Path, max_pixels: int | None = None, spacing: Spacing | None = None) -> LabelMap:
     """Read a file whose pixels other than 0 are the ones to count."""
-    return open_label_map(path, None, max_pixels).map
+    return open_label_map(path, None, max_pixels, spacing).map
 
 
 def _read(path: Path, max_pixels: int | None) -> tuple[Raster, str]:
     data = load(path)
     raster = decode(data, path) if max_pixels is None else decode(data, path, max_pixels)
-    return raster, sha256(data).hexdigest()
+    return raster, digest(data, path)
+
+
+def _placed(raster: Raster, spacing: Spacing | None) -> Raster:
+    """With the spacing that somebody gives, if the file has none; a volume of a single slice as a plane."""
+    axes = raster.array.ndim - raster.rgb
+    if spacing is not None and len(spacing) != axes:
+        raise LabelError(f"--spacing has {len(spacing)} numbers for {axes} axes; give one for each, in their order")
+    if spacing is not None and raster.spacing and not close(raster.spacing, spacing, relative=1e-3):
+        raise LabelError(f"has the spacing {raster.spacing} mm, and --spacing says {spacing}; leave --spacing away")
+    known = raster.spacing or spacing
+    if known is None or axes != 3 or raster.array.shape[:3].count(1) != 1:
+        return replace(raster, spacing=known)
+    axis = raster.array.shape.index(1)
+    note = "the volume is a single slice and is evaluated in two dimensions"
+    plane = tuple(step for k, step in enumerate(known) if k != axis)
+    return replace(raster, array=raster.array.squeeze(axis), spacing=plane, notes=(*raster.notes, note))
 
 
 def _label_map(raster: Raster, labels: LabelSet | None) -> LabelMap:

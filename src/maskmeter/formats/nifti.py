@@ -24,19 +24,17 @@ Reference: https://nifti.nimh.nih.gov/nifti-1, https://nifti.nimh.nih.gov/nifti-
 
 from __future__ import annotations
 
-import gzip
-import io
 import math
 import struct
 import zlib
 from dataclasses import dataclass
 from typing import Any
 
-import deflate
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from ._gzip import DEFLATE_RATIO, inflated, inflated_in_parts
 from ._raster import Format, Raster, check_size
 
 # Each field: type and place in NIfTI-1 (a header of 348 bytes), type and place in NIfTI-2 (540 bytes).
@@ -64,7 +62,6 @@ _REFUSED = {1: "single bits", 32: "complex numbers", 128: "RGB colours", 1536: "
 _MM = {1: 1000.0, 3: 0.001}  # metre, micrometre
 _MAX_OFFSET = 2**26  # extensions of a header take a few megabytes at most
 _PADDING = 16
-_DEFLATE_RATIO = 1032  # no deflate stream holds more than this many bytes per byte
 _BLOCK = 2**13  # voxels scaled at a time: what a block needs stays in the cache
 
 
@@ -92,14 +89,14 @@ def decode(data: bytes, path: str, max_pixels: int) -> Raster:
 
 def decode_gzip(data: bytes, path: str, max_pixels: int) -> Raster:
     """The raster of a NIfTI file in gzip."""
-    header = _header(_inflated_in_parts(data, _HEADER, path), path, max_pixels)
-    if header.end > _DEFLATE_RATIO * len(data):
+    header = _header(inflated_in_parts(data, _HEADER, path), path, max_pixels)
+    if header.end > DEFLATE_RATIO * len(data):
         raise FormatError(
             f"is a truncated NIfTI file: its header claims {header.end} bytes, more than {len(data)} bytes of gzip "
             "data can hold; copy it anew",
             path,
         )
-    return _raster(header, _inflated(data, header.end + _PADDING, path), path)
+    return _raster(header, inflated(data, header.end + _PADDING, path), path)
 
 
 def _raster(header: _Header, content: bytes | bytearray, path: str) -> Raster:
@@ -144,35 +141,6 @@ def _to_integers(stored: NDArray[Any], slope: float, inter: float, into: NDArray
     rounding = 2**-24 * (np.abs(product) + abs(inter))
     into[...] = nearest
     return bool((np.abs(values - nearest) <= np.minimum(rounding, 0.25)).all())
-
-
-# ----------------------------------------------------------------------------------------------- gzip
-
-
-def _inflated(data: bytes, limit: int, path: str) -> bytes | bytearray:
-    """The content; of one that is longer than `limit`, the beginning and at least one byte too much."""
-    try:
-        content = deflate.gzip_decompress(data, limit)
-    except deflate.DeflateError:  # broken, or longer than the limit: the other way tells which
-        return _inflated_in_parts(data, limit + 1, path)
-    # libdeflate stops behind the first member. Size and checksum at the end of the file tell if that was all.
-    whole = int.from_bytes(data[-4:], "little") == len(content) & 0xFFFFFFFF
-    if whole and data.find(b"\x1f\x8b\x08", 1) > 0:  # another member, or chance
-        whole = int.from_bytes(data[-8:-4], "little") == deflate.crc32(content)
-    return content if whole else _inflated_in_parts(data, limit + 1, path)
-
-
-def _inflated_in_parts(data: bytes, limit: int, path: str) -> bytes:
-    """The first `limit` bytes of all members; takes no more memory than that."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            return file.read(limit)
-    except EOFError:
-        raise FormatError("is a truncated gzip file: it ends within its compressed data; copy it anew", path) from None
-    except (OSError, zlib.error):
-        raise FormatError(
-            "is a corrupt gzip file: its data does not decompress as it should; copy it anew", path
-        ) from None
 
 
 # --------------------------------------------------------------------------------------------- header
@@ -238,8 +206,6 @@ def _size(dim: tuple[int, ...], path: str) -> tuple[tuple[int, ...], tuple[str, 
             f"is {len(size)}D, of shape {shape}, where a volume of labels is 3D; save each volume as its own file", path
         )
     notes = ("axes after the third hold one entry each and are left out",) if len(size) > 3 else ()
-    if len(size) > 2 and 1 in size[:3]:
-        notes += ("the volume is a single slice: one voxel thick",)
     return size[:3], notes
 
 

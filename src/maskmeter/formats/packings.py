@@ -72,9 +72,32 @@ def open_packed(
         ids, pairs = _unpacked(raster, packing, things)
     except DataError as error:
         raise error.at(path) from None
-    void = {s for x in labels for s in x.sources if x.ignore or x.id in ignore} if labels else set(ignore)
-    segments = tuple(_segment(*pair, things, gt, instances and pair[1] not in void) for pair in pairs)
+    segments = _segments(pairs, labels, things, gt, instances, ignore)
     return Packed(ids, segments, sha256(data).hexdigest(), raster.notes)
+
+
+def segments_of_maps(
+    classes: Any,
+    numbers: Any,
+    labels: LabelSet | None,
+    gt: bool,
+    instances: bool = False,
+    ignore: tuple[int, ...] = (),
+) -> tuple[NDArray[Any], Segments]:
+    """The map of ids and the segments of a class map and an instance map. Raises LabelError."""
+    kind, number = label_map(classes).array, label_map(numbers).array
+    if kind.shape != number.shape:
+        raise LabelError(f"shape {kind.shape} of the class map differs from {number.shape} of the instance map")
+    things = _kinds(labels)
+    ids, pairs = _of_channels(kind, number, things)
+    return ids, _segments(pairs, labels, things, gt, instances, ignore)
+
+
+def _segments(
+    pairs: Pairs, labels: LabelSet | None, things: Kinds, gt: bool, instances: bool, ignore: tuple[int, ...]
+) -> Segments:
+    void = {s for x in labels for s in x.sources if x.ignore or x.id in ignore} if labels else set(ignore)
+    return tuple(_segment(*pair, things, gt, instances and pair[1] not in void) for pair in pairs)
 
 
 def _kinds(labels: LabelSet | None) -> Kinds:

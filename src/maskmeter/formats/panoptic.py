@@ -29,11 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, FormatError, printable
+from ..kernels import LabelArray
 from ..labels import Label, LabelSet
 from ..segments import VOID_ID, Segment, Segments
-from . import decode, load, split_suffix
+from . import DEFAULT_MAX_PIXELS, decode, load, split_suffix
 from ._json import read_json
-from .png import SIGNATURE
+from .png import SIGNATURE, id_runs
 
 ImageId = int | str
 
@@ -114,7 +115,7 @@ def read_prediction(path: Path, labels: LabelSet) -> PanopticSet:
 class Ids(NamedTuple):
     """A map of ids, the digest of its file, and what a reader should be told about the file."""
 
-    array: NDArray[np.uint32]
+    map: LabelArray
     digest: str
     notes: tuple[str, ...]
 
@@ -125,14 +126,18 @@ def open_ids(path: Path, max_pixels: int | None = None) -> Ids:
     if not data.startswith(SIGNATURE):
         decode(data, path)  # which says what it is, unless it is an image of another format
         raise FormatError("is no PNG, and only PNG keeps the ids of segments as they are", path)
-    raster = decode(data, path) if max_pixels is None else decode(data, path, max_pixels)
+    most = DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
+    digest = sha256(data).hexdigest()
+    if plain := id_runs(data, os.fspath(path), most):
+        return Ids(plain[0], digest, plain[1])
+    raster = decode(data, path, most)
     if not raster.rgb:
         what = "a palette" if raster.palette is not None else f"{raster.bits}-bit grey"
         raise FormatError(
             f"is a PNG with {what}, where ids of segments need 8-bit RGB (id = R + 256 G + 65536 B); save it as RGB",
             path,
         )
-    return Ids(ids_of_colors(raster.array), sha256(data).hexdigest(), raster.notes)
+    return Ids(ids_of_colors(raster.array), digest, raster.notes)
 
 
 def ids_of_colors(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:

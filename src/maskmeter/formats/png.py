@@ -52,6 +52,39 @@ class Header:
 
 def decode(data: bytes, path: str, max_pixels: int) -> Raster:
     """The raster of a PNG file."""
+    parts = _parts(data, path, max_pixels)
+    raw = _inflated(parts, path)
+    try:
+        samples = kernels.png_samples(raw, *parts.header.layout)
+    except ValueError as error:
+        raise FormatError(f"is a corrupt PNG: {error}", path) from None
+    return _raster(parts, samples, path)
+
+
+def id_runs(data: bytes, path: str, max_pixels: int) -> tuple[kernels.LabelRuns, tuple[str, ...]] | None:
+    """The ids R + 256 G + 65536 B of a PNG file as runs, with its notes; None where it is not plain RGB."""
+    parts = _parts(data, path, max_pixels)
+    header = parts.header
+    if (header.color, header.bits, header.interlaced) != (RGB, 8, False):
+        return None
+    raw = _inflated(parts, path)
+    try:
+        return kernels.png_id_runs(raw, header.width, header.height), parts.notes
+    except ValueError as error:
+        raise FormatError(f"is a corrupt PNG: {error}", path) from None
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the chunks of a file hold; `packed` is the image data as it was deflated."""
+
+    header: Header
+    packed: memoryview | bytes
+    palette: NDArray[np.uint8] | None
+    notes: tuple[str, ...]
+
+
+def _parts(data: bytes, path: str, max_pixels: int) -> _Parts:
     header: Header | None = None
     palette: NDArray[np.uint8] | None = None
     image: list[memoryview] = []
@@ -72,8 +105,7 @@ def decode(data: bytes, path: str, max_pixels: int) -> Raster:
             raise FormatError(f"is a corrupt PNG: unknown critical chunk {kind!r}", path)
     if header is None or not image:
         raise FormatError("is a truncated PNG: it has no image data", path)
-    samples = _samples(header, image[0] if len(image) == 1 else b"".join(image), path)
-    return _raster(header, samples, palette, notes, path)
+    return _Parts(header, image[0] if len(image) == 1 else b"".join(image), palette, notes)
 
 
 def _chunks(data: memoryview, path: str) -> Iterator[tuple[bytes, memoryview]]:
@@ -139,27 +171,18 @@ def _orientation(exif: bytes) -> tuple[str, ...]:
     return tuple(f"EXIF orientation {value} is not applied: labels are read as stored" for value in turned[:1])
 
 
-def _samples(header: Header, packed: memoryview | bytes, path: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    size = kernels.png_inflated_size(*header.layout)
+def _inflated(parts: _Parts, path: str) -> bytearray:
+    size, packed = kernels.png_inflated_size(*parts.header.layout), parts.packed
     if size > _DEFLATE_RATIO * len(packed):
         raise FormatError(f"is a truncated PNG: {len(packed)} bytes of image data cannot fill the size it claims", path)
     try:
-        raw = deflate.zlib_decompress(packed, size)
+        return deflate.zlib_decompress(packed, size)
     except deflate.DeflateError:
         raise FormatError("is a corrupt PNG: its image data does not decompress (zlib) to its size", path) from None
-    try:
-        return kernels.png_samples(raw, *header.layout)
-    except ValueError as error:
-        raise FormatError(f"is a corrupt PNG: {error}", path) from None
 
 
-def _raster(
-    header: Header,
-    samples: NDArray[np.uint8] | NDArray[np.uint16],
-    palette: NDArray[np.uint8] | None,
-    notes: tuple[str, ...],
-    path: str,
-) -> Raster:
+def _raster(parts: _Parts, samples: NDArray[np.uint8] | NDArray[np.uint16], path: str) -> Raster:
+    header, palette, notes = parts.header, parts.palette, parts.notes
     if header.color == RGBA:
         samples, more = drop_opaque_alpha(samples, path)
         notes += more

@@ -2,13 +2,26 @@
 
 regions     over confusion   accuracy, iou, dice, precision, recall, kappa, ...
 curves      over scores      roc_auc, average_precision, brier, ece, ...
-cityscapes  over overlap     ap, ap50
+detections  over detections  ap, ap50, ap_small, ar_100, ap_rare, ...
 instances   over overlap     object_precision, object_f1, pq, aji, splits, ...
+boundaries  over surface    hausdorff, assd, masd, nsd, boundary_f1; over bands boundary_iou, trimap_iou
 partitions  over overlap     voi_split, voi_merge, adapted_rand_error, rand_index
+topology    over topology    betti_error, euler_error, cl_dice
 """
 
 from ._metric import METRICS, Metric, PerClass, Values, metric, parse
-from .cityscapes import ap, ap50
+from .boundaries import (
+    assd,
+    boundary_f1,
+    boundary_iou,
+    boundary_precision,
+    boundary_recall,
+    hausdorff,
+    masd,
+    nsd,
+    nsd_curve,
+    trimap_iou,
+)  # fmt: skip
 from .curve_points import (
     FrocCurve,
     PrCurve,
@@ -36,9 +49,34 @@ from .curves import (
     roc_auc_error,
     sensitivity_at,
 )  # fmt: skip
+from .detections import (
+    ap,
+    ap50,
+    ap75,
+    ap_common,
+    ap_frequent,
+    ap_large,
+    ap_medium,
+    ap_rare,
+    ap_small,
+    ar_1,
+    ar_10,
+    ar_100,
+    ar_300,
+    ar_large,
+    ar_medium,
+    ar_small,
+    boundary_ap,
+    boundary_ap50,
+    boundary_ap75,
+    boundary_ap_large,
+    boundary_ap_medium,
+    boundary_ap_small,
+)  # fmt: skip
 from .instances import (
     aji,
     aji_plus,
+    boundary_pq,
     count_error,
     mean_matched_iou,
     merges,
@@ -71,15 +109,19 @@ from .regions import (
     specificity,
     volume_difference,
 )  # fmt: skip
+from .topology import betti_error, cl_dice, euler_error
 
 __all__ = [
     "METRICS", "FrocCurve", "Metric", "ObjectCurve", "PerClass", "PrCurve", "ReliabilityCurve", "RocCurve",
-    "ThresholdCurve", "Values", "accuracy", "adapted_rand_error", "aji", "aji_plus", "ap", "ap50",
-    "average_precision", "average_precision_error", "best_threshold", "brier", "count_error", "dice", "ece",
-    "fbeta", "frequency_weighted_iou", "froc_curve", "iou", "kappa", "log_loss", "macro", "mcc", "mce",
-    "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges", "metric", "micro", "object_accuracy",
-    "object_curve", "object_f1", "object_precision", "object_recall", "parse", "pq", "pr_curve", "precision",
-    "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd",
-    "seg", "sensitivity_at", "specificity", "splits", "sq", "threshold_curve", "voi_merge", "voi_split",
-    "volume_difference",
+    "ThresholdCurve", "Values", "accuracy", "adapted_rand_error", "aji", "aji_plus", "ap", "ap50", "ap75", "ap_common",
+    "ap_frequent", "ap_large", "ap_medium", "ap_rare", "ap_small", "ar_1", "ar_10", "ar_100", "ar_300", "ar_large",
+    "ar_medium", "ar_small", "assd", "average_precision", "average_precision_error", "best_threshold", "betti_error",
+    "boundary_ap", "boundary_ap50", "boundary_ap75", "boundary_ap_large", "boundary_ap_medium", "boundary_ap_small",
+    "boundary_f1", "boundary_iou", "boundary_pq", "boundary_precision", "boundary_recall", "brier", "cl_dice",
+    "count_error", "dice", "ece", "euler_error", "fbeta", "frequency_weighted_iou", "froc_curve", "hausdorff", "iou",
+    "kappa", "log_loss", "macro", "masd", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou",
+    "merges", "metric", "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve", "object_f1",
+    "object_precision", "object_recall", "parse", "pq", "pr_curve", "precision", "rand_index", "recall", "recall_at",
+    "reliability_curve", "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd", "seg", "sensitivity_at", "specificity",
+    "splits", "sq", "threshold_curve", "trimap_iou", "voi_merge", "voi_split", "volume_difference",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
@@ -34,6 +35,10 @@ V = TypeVar("V", float, PerClass)
 METRICS: dict[str, Metric[Any, Any]] = {}
 
 
+def _nothing(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Metric(Generic[S, V]):
     """A formula over a statistic.
@@ -44,7 +49,11 @@ class Metric(Generic[S, V]):
     better    where good values lie: "higher", "lower", "zero" for signed differences, "none" for a mere fact
     headline  the average that the metric's literature reports: "pooled" or "images"
     bounds    the least and the greatest value that it can take
+    by_pixel  whether it is a mean over pixels, so that images add up exactly by value and pixels
+    overall   the formula has one more column, behind those of the classes: the value over all of them
     resampled whether it works on resamples of its statistic, for an interval of its pooled value
+    wants     from its parameters to what its statistic is to count that it does not count for all
+    asks      what its statistic must know when it is counted: names of its parameters, or words of the statistic's own
     """
 
     name: str
@@ -55,7 +64,13 @@ class Metric(Generic[S, V]):
     better: Better = field(kw_only=True, compare=False, repr=False, default="higher")
     headline: Over = field(kw_only=True, compare=False, repr=False, default="pooled")
     bounds: tuple[float, float] = field(kw_only=True, compare=False, repr=False, default=(0.0, 1.0))
+    by_pixel: bool = field(kw_only=True, compare=False, repr=False, default=False)
+    overall: bool = field(kw_only=True, compare=False, repr=False, default=False)
     resampled: bool = field(kw_only=True, compare=False, repr=False, default=True)
+    wants: Callable[[Mapping[str, Any]], dict[str, Any]] = field(
+        kw_only=True, compare=False, repr=False, default=_nothing
+    )
+    asks: tuple[str, ...] = field(kw_only=True, compare=False, repr=False, default=())
 
     @overload
     def __call__(
@@ -70,10 +85,14 @@ class Metric(Generic[S, V]):
         """
         known = inspect.signature(self.formula).parameters
         facts = {k: v for k, v in choices.items() if k not in known}
-        if unknown := facts.keys() - inspect.signature(self.measure).parameters:
+        takes = inspect.signature(self.measure).parameters
+        if (unknown := facts.keys() - takes) and not any(p.kind == p.VAR_KEYWORD for p in takes.values()):
             raise UsageError(f"{self.name} knows no parameter {min(unknown)!r}; it takes {self._known()}")
         metric = self.at(**{k: v for k, v in choices.items() if k in known})
         metric.check_complete()
+        facts = {**metric.needs, **facts}
+        if self.asks:
+            facts["needs"] = (metric.need,)
         return metric.compute(self.measure(gt, pred, **facts))
 
     def compute(self, statistic: S, **params: Any) -> V:
@@ -83,8 +102,8 @@ class Metric(Generic[S, V]):
             return float(value)  # type: ignore[return-value]
         classes: list[int] = statistic.classes.tolist()  # type: ignore[attr-defined]
         if statistic.binary:  # type: ignore[attr-defined]
-            return float(value[classes.index(1)])  # type: ignore[return-value]
-        return dict(zip(classes, value.tolist(), strict=True))  # type: ignore[return-value]
+            return float(value[-1 if self.overall else classes.index(1)])  # type: ignore[return-value]
+        return dict(zip(classes, value.tolist()[: len(classes)], strict=True))  # type: ignore[return-value]
 
     def values(self, statistic: S) -> Values:
         """The formula itself: (...) or, per class, (..., K)."""
@@ -109,8 +128,7 @@ class Metric(Generic[S, V]):
     @property
     def defaults(self) -> Mapping[str, Any]:
         """The parameters with their defaults; REQUIRED for those that have none."""
-        parameters = list(inspect.signature(self.formula).parameters.values())[1:]
-        return {p.name: REQUIRED if p.default is p.empty else p.default for p in parameters}
+        return _defaults(self.formula)
 
     def check_complete(self) -> None:
         """Raise UsageError when a parameter without a default is not given."""
@@ -124,9 +142,22 @@ class Metric(Generic[S, V]):
         return all(v is not REQUIRED or k in dict(self.params) for k, v in self.defaults.items())
 
     @property
+    def needs(self) -> dict[str, Any]:
+        """What the measure is to be asked for beside what it counts by itself."""
+        return self.wants({**self.defaults, **dict(self.params)})
+
+    @property
     def statistic(self) -> str:
         """The name of the statistic that it is a formula over: "confusion"."""
         return self.measure.__name__
+
+    @property
+    def need(self) -> tuple[tuple[str, Any], ...]:
+        """What its statistic must know when it is counted: names with values."""
+        known = {**self.defaults, **dict(self.params)}
+        if not self.asks:
+            return tuple(sorted(self.needs.items()))
+        return tuple((name, known.get(name, True)) for name in self.asks)
 
     @property
     def chapter(self) -> str:
@@ -147,7 +178,14 @@ class Metric(Generic[S, V]):
         return f"{self.name}({shown})" if shown else self.name
 
 
+CURVES = ("roc_curve", "pr_curve", "threshold_curve", "reliability_curve", "froc_curve", "object_curve")
 REQUIRED = inspect.Parameter.empty
+
+
+@cache
+def _defaults(formula: Callable[..., Any]) -> Mapping[str, Any]:
+    parameters = list(inspect.signature(formula).parameters.values())[1:]
+    return {p.name: p.default for p in parameters}
 
 
 @overload
@@ -186,6 +224,11 @@ def parse(text: str) -> Metric[Any, Any]:
     found = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
     if found is None:
         raise UsageError(f"{text!r} is not a metric; write a name, or a name with parameters as in fbeta(beta=2)")
+    if found[1] in CURVES:
+        raise UsageError(
+            f"{found[1]} is a curve and no number: call maskmeter.{found[1]} in Python, or look at the report; "
+            "`maskmeter report RUN --figures DIR` saves its points as CSV"
+        )
     if found[1] not in METRICS:
         close = get_close_matches(found[1], METRICS, 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`maskmeter metrics` lists them"

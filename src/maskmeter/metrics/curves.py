@@ -154,7 +154,7 @@ def best_threshold(s: Scores, metric: Metric[Confusion, Any] | str) -> Values:
     return np.array(where)
 
 
-@metric(scores, better="lower")
+@metric(scores, better="lower", by_pixel=True)
 def brier(s: Histogram) -> Values:
     """Brier score: the mean of (score - 1)^2 for positives and score^2 for negatives.
 
@@ -168,7 +168,7 @@ def brier(s: Histogram) -> Values:
     return _mean(s, lambda b: b.pos * (1 - b.score) ** 2 + b.neg * b.score**2)
 
 
-@metric(scores, better="lower", bounds=(0.0, float("inf")), resampled=False)
+@metric(scores, better="lower", bounds=(0.0, float("inf")), by_pixel=True)
 def log_loss(s: Histogram, eps: float = 2.0**-52) -> Values:
     """Log loss (binary cross-entropy), in nats: the mean of -ln(score) of positives and -ln(1 - score) of negatives.
 

@@ -9,7 +9,9 @@ prediction that lies by more than half on void or on crowds of its class is no F
 Reaching means `>=` for `object_*` and `mean_matched_iou`, as in microscopy, and `>` for `pq`, `sq` and `rq`, as
 in panoptic segmentation: a pair at exactly 0.5 counts in the first and not in the second. A range
 `iou=0.5:0.95` is the mean over 0.5, 0.55, ... 0.95. `criterion` puts another score in the place of the IoU:
-`dice`, `ior` (share of the reference), `iop` (share of the prediction).
+`dice`, `ior` (share of the reference), `iop` (share of the prediction), `overlap` (share of the smaller one),
+`centre` (1 where the centre of the reference lies in the prediction), `boundary`; `strict` says whether the threshold
+must be exceeded, and `method` who is matched where several could be (see `matching`).
 
 With classes there is a value for each, and their mean over the classes that have one and that the label file
 does not take out with `average = false`; counts (`splits`, `merges`, `count_error`) are summed instead. Without
@@ -29,7 +31,7 @@ classes there is one value. Pooled values sum counts and IoUs over all images, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,22 +42,34 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ..fates import best_pairs, parts_of_gt, parts_of_pred
 from ..matching import BY_DEFAULT, Matching, Rules, assigned, match, rules, scores
+from ..statistics._sums import firsts
+from ..statistics.details import asked
 from ..statistics.overlap import STUFF, THING, Overlap, overlap
 from ._metric import Metric, Values, metric, ratio
-from .cityscapes import over_all
 
 __all__ = [
-    "aji", "aji_plus", "count_error", "mean_matched_iou", "merges", "object_accuracy", "object_f1",
+    "aji", "aji_plus", "boundary_pq", "count_error", "mean_matched_iou", "merges", "object_accuracy", "object_f1",
     "object_precision", "object_recall", "over_classes", "pq", "rq", "sbd", "seg", "splits", "sq",
 ]  # fmt: skip
 
 SUMMED = ("splits", "merges", "count_error")
+STRICT = Rules(strict=True)
+WIDTH = 0.02
+"""The width of boundaries as a share of the image diagonal."""
+
+
+def _wants(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What the criterion of a metric needs to be counted beside shared pixels."""
+    width = {"boundary": params.get("width", WIDTH)}
+    return {"centre": {"centres": True}, "boundary": width}.get(params.get("criterion", ""), {})
+
+
+def _wants_boundaries(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"boundary": float(params["width"])}
 
 
 def over_classes(metric: Metric[Overlap, Any], o: Overlap, values: Values) -> Values:
     """The one number (...) of the values per class (..., K): their mean, or their sum where they are counts."""
-    if metric.name == "ap":
-        return over_all(o)
     kept = o.averaged & ~np.isnan(values)
     total = np.where(kept, values, 0.0).cumsum(axis=-1)[..., -1:].sum(axis=-1)  # one after the other, as panopticapi
     return total if metric.name in SUMMED else ratio(total, kept.sum(axis=-1))
@@ -92,10 +106,23 @@ class Tally:
             gt, score = gt[turn], score[turn]
         return o.total(score, o.gt_image[gt], o.gt_class[gt], in_turn=self.how.declared)
 
-    @property
+    def found(self, low: float, high: float) -> Values:
+        """Objects of a size from `low` and below `high` that were found."""
+        return self._count("gt", self._of_size(self._first[0], low, high))
+
+    def objects(self, low: float, high: float) -> Values:
+        """All objects of that size, crowds aside."""
+        at = np.concatenate([self._first[0], self.matching.missed])
+        return self._count("gt", self._of_size(at, low, high))
+
+    def _of_size(self, at: NDArray[np.int64], low: float, high: float) -> NDArray[np.int64]:
+        size = self.overlap.gt_size[at]
+        return at[(size >= low) & (size < high)]
+
+    @cached_property
     def _first(self) -> tuple[NDArray[np.int64], Values]:
         """The objects that were found, and their scores; several fragments share one."""
-        first = np.flatnonzero(np.diff(self.matching.gt, prepend=-1))
+        first = firsts(self.matching.gt)
         return self.matching.gt[first], self.matching.score[first]
 
     def _count(self, side: str, at: NDArray[np.int64]) -> Values:
@@ -127,11 +154,18 @@ def thresholds(iou: float | str) -> list[float]:
     raise UsageError(f"iou must be above 0 and at most 1, or a range such as 0.5:0.95, not {iou!r}")
 
 
-def _rate(
-    o: Overlap, iou: float | str, criterion: str, convention: str | None, of: Callable[[Tally], Values]
-) -> Values:
+Asked = tuple[str | None, str, bool | None, str | None]
+"""Convention, criterion, strict and method, as a metric was given them."""
+
+
+def _rules(asked: Asked, default: Rules = BY_DEFAULT) -> Rules:
+    convention, criterion, strict, method = asked
+    return rules(convention, criterion if criterion != "iou" else None, strict, method, default)
+
+
+def _rate(o: Overlap, iou: float | str, asked: Asked, of: Callable[[Tally], Values]) -> Values:
     """A rate at one threshold, or its mean over a range of them."""
-    how = rules(convention, criterion if criterion != "iou" else None)
+    how, convention = _rules(asked), asked[0]
     values = [of(tally(o, at, how)) for at in thresholds(iou)]
     value = values[0] if len(values) == 1 else np.mean(values, axis=0)
     if convention == "stardist":
@@ -139,8 +173,11 @@ def _rate(
     return value.astype(np.float32).astype(np.float64) if convention == "cellpose" else value
 
 
-@metric(overlap, per="class")
-def object_precision(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+@metric(overlap, per="class", wants=_wants)
+def object_precision(
+    o: Overlap, iou: float | str, criterion: str = "iou", strict: bool | None = None, method: str | None = None,
+    convention: str | None = None,
+) -> Values:  # fmt: skip
     """Object precision: the share of predicted objects that have a matching object, TP / (TP + FP).
 
     Range 0 to 1. 0 where there are objects and nothing is predicted; undefined where there are neither.
@@ -152,26 +189,47 @@ def object_precision(o: Overlap, iou: float | str, criterion: str = "iou", conve
     return _rate(
         o,
         iou,
-        criterion,
-        convention,
+        (convention, criterion, strict, method),
         lambda t: np.where(t.tp + t.fp + t.fn == 0, np.nan, t.tp / np.maximum(t.tp + t.fp, 1e-300)),
     )
 
 
-@metric(overlap, per="class")
-def object_recall(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+@metric(overlap, per="class", wants=_wants)
+def object_recall(
+    o: Overlap, iou: float | str, criterion: str = "iou", strict: bool | None = None, method: str | None = None,
+    size: str | None = None, convention: str | None = None,
+) -> Values:  # fmt: skip
     """Object recall: the share of ground-truth objects that were found, TP / (TP + FN).
 
-    Range 0 to 1. Undefined where the ground truth has no object, whatever is predicted.
+    Range 0 to 1. Undefined where the ground truth has no object, whatever is predicted. `size=32:96` looks at
+    objects of 32 pixels or more and less than 96 alone; `size=96:` has no upper end, `size=:32` no lower one.
+    What they were matched with may have any size.
 
     >>> object_recall([1, 1, 0, 2, 3], [1, 1, 2, 0, 0], iou=0.5)
     0.3333333333333333
+    >>> object_recall([1, 1, 0, 2, 3], [1, 1, 2, 0, 0], iou=0.5, size="2:")
+    1.0
     """
-    return _rate(o, iou, criterion, convention, lambda t: ratio(t.tp, t.tp + t.fn))
+    low, high = sizes(size)
+    return _rate(
+        o, iou, (convention, criterion, strict, method), lambda t: ratio(t.found(low, high), t.objects(low, high))
+    )
 
 
-@metric(overlap, per="class")
-def object_f1(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+def sizes(size: str | None) -> tuple[float, float]:
+    """The sizes from and below which objects are looked at."""
+    found = re.fullmatch(r"(\d*):(\d*)", ":" if size is None else str(size))
+    low, high = (float(found[1] or 0), float(found[2] or "inf")) if found else (0.0, 0.0)
+    if low < high:
+        return low, high
+    raise UsageError(f"size must be a range of pixels such as 32:96, 96: or :32, not {size!r}")
+
+
+@metric(overlap, per="class", wants=_wants)
+def object_f1(
+    o: Overlap, iou: float | str, criterion: str = "iou", strict: bool | None = None, method: str | None = None,
+    convention: str | None = None,
+) -> Values:  # fmt: skip
     """Object F1: the harmonic mean of object precision and recall, 2 TP / (2 TP + FP + FN).
 
     Range 0 to 1. Undefined where there are no objects on either side. At the same threshold rule it is `rq`.
@@ -180,11 +238,14 @@ def object_f1(o: Overlap, iou: float | str, criterion: str = "iou", convention: 
     >>> object_f1([1, 1, 0, 2], [1, 1, 2, 0], iou=0.5)  # 2 / (2 + 1 + 1)
     0.5
     """
-    return _rate(o, iou, criterion, convention, lambda t: ratio(2 * t.tp, 2 * t.tp + t.fp + t.fn))
+    return _rate(o, iou, (convention, criterion, strict, method), lambda t: ratio(2 * t.tp, 2 * t.tp + t.fp + t.fn))
 
 
-@metric(overlap, per="class")
-def object_accuracy(o: Overlap, iou: float | str, criterion: str = "iou", convention: str | None = None) -> Values:
+@metric(overlap, per="class", wants=_wants)
+def object_accuracy(
+    o: Overlap, iou: float | str, criterion: str = "iou", strict: bool | None = None, method: str | None = None,
+    convention: str | None = None,
+) -> Values:  # fmt: skip
     """Object accuracy: TP / (TP + FP + FN), the "average precision" of microscopy.
 
     Range 0 to 1. Undefined where there are no objects on either side. It is no area under a curve: that is `ap`.
@@ -195,13 +256,14 @@ def object_accuracy(o: Overlap, iou: float | str, criterion: str = "iou", conven
     >>> object_accuracy([1, 1, 0, 2], [1, 1, 2, 0], iou=0.5)  # 1 / (1 + 1 + 1)
     0.3333333333333333
     """
-    return _rate(o, iou, criterion, convention, lambda t: ratio(t.tp, t.tp + t.fp + t.fn))
+    return _rate(o, iou, (convention, criterion, strict, method), lambda t: ratio(t.tp, t.tp + t.fp + t.fn))
 
 
-@metric(overlap, per="class")
+@metric(overlap, per="class", wants=_wants)
 def mean_matched_iou(
-    o: Overlap, iou: float | str = 0.5, criterion: str = "iou", convention: str | None = None
-) -> Values:
+    o: Overlap, iou: float | str = 0.5, criterion: str = "iou", strict: bool | None = None, method: str | None = None,
+    convention: str | None = None,
+) -> Values:  # fmt: skip
     """Mean IoU of the matches: how well the objects that were found were drawn.
 
     Range from the threshold to 1. Undefined without a match. Says nothing of what was missed; read
@@ -210,16 +272,17 @@ def mean_matched_iou(
     >>> mean_matched_iou([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # one match of 3 in 4 pixels
     0.75
     """
-    return _rate(o, iou, criterion, convention, lambda t: ratio(t.score, t.tp))
+    return _rate(o, iou, (convention, criterion, strict, method), lambda t: ratio(t.score, t.tp))
 
 
 # Panoptic quality
 
 
-@metric(overlap, per="class")
+@metric(overlap, per="class", wants=_wants)
 def pq(
-    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", convention: str | None = None
-) -> Values:
+    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", strict: bool | None = None,
+    method: str | None = None, convention: str | None = None,
+) -> Values:  # fmt: skip
     """Panoptic quality: the sum of the matches' IoU / (TP + FP / 2 + FN / 2), which is SQ times RQ.
 
     Range 0 to 1. Undefined where there are no objects on either side. A match is IoU > 0.5, void left out.
@@ -231,13 +294,14 @@ def pq(
     >>> pq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 0.75 / (1 + 0 + 1/2)
     0.5
     """
-    return _quality(o, iou, among, criterion, convention)[0]
+    return _quality(o, iou, among, (convention, criterion, strict, method))[0]
 
 
-@metric(overlap, per="class")
+@metric(overlap, per="class", wants=_wants)
 def sq(
-    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", convention: str | None = None
-) -> Values:
+    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", strict: bool | None = None,
+    method: str | None = None, convention: str | None = None,
+) -> Values:  # fmt: skip
     """Segmentation quality: the mean IoU of the matches of `pq`.
 
     Range 0.5 to 1. Undefined without a match; under convention `panoptic` 0 for a class that has objects and no
@@ -246,13 +310,14 @@ def sq(
     >>> sq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])
     0.75
     """
-    return _quality(o, iou, among, criterion, convention)[1]
+    return _quality(o, iou, among, (convention, criterion, strict, method))[1]
 
 
-@metric(overlap, per="class")
+@metric(overlap, per="class", wants=_wants)
 def rq(
-    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", convention: str | None = None
-) -> Values:
+    o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", strict: bool | None = None,
+    method: str | None = None, convention: str | None = None,
+) -> Values:  # fmt: skip
     """Recognition quality: TP / (TP + FP / 2 + FN / 2), the F1 of objects at IoU > 0.5.
 
     Range 0 to 1. Undefined where there are no objects on either side.
@@ -260,14 +325,12 @@ def rq(
     >>> rq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 1 / (1 + 1/2)
     0.6666666666666666
     """
-    return _quality(o, iou, among, criterion, convention)[2]
+    return _quality(o, iou, among, (convention, criterion, strict, method))[2]
 
 
-def _quality(
-    o: Overlap, iou: float, among: str | None, criterion: str, convention: str | None
-) -> tuple[Values, Values, Values]:
+def _quality(o: Overlap, iou: float, among: str | None, asked: Asked) -> tuple[Values, Values, Values]:
     """PQ, SQ and RQ."""
-    how = rules(convention, criterion if criterion != "iou" else None, strict=True)
+    how, convention = _rules(asked, STRICT), asked[0]
     t = tally(o, thresholds(iou)[0], how)
     half = t.tp + 0.5 * t.fp + 0.5 * t.fn
     whole, drawn, found = ratio(t.score, half), ratio(t.score, t.tp), ratio(t.tp, half)
@@ -284,6 +347,28 @@ def _quality(
         raise UsageError(f"among must be things or stuff, not {among!r}")
     kept = o.thing == (THING if among == "things" else STUFF)
     return np.where(kept, whole, np.nan), np.where(kept, drawn, np.nan), np.where(kept, found, np.nan)
+
+
+@metric(overlap, per="class", wants=_wants_boundaries)
+def boundary_pq(
+    o: Overlap, iou: float = 0.5, width: float = WIDTH, among: str | None = None, convention: str | None = None
+) -> Values:
+    """Boundary PQ: panoptic quality whose IoU is that of the pixels or of the boundaries, whichever is less.
+
+    The boundary of an object are its pixels within d steps (diagonal ones included) of anything else or of the
+    border of the image; d is `width` times the image diagonal, rounded, at least 1. What is void or a crowd
+    excuses predictions by their pixels, as in `pq`. Range 0 to 1. Undefined where there are no objects on
+    either side.
+    Differs: boundary-iou-api counts the boundary of a segment whose id is the greatest category id plus 1 with
+    the inside of all other segments; a run with `--convention panoptic` does so too. Everywhere else they agree.
+    Reference: Cheng et al., Boundary IoU, CVPR 2021.
+
+    >>> square = np.pad(np.ones((6, 6), int), 2)  # d = 1: 20 boundary pixels each, of which 10 are shared
+    >>> round(boundary_pq(square, np.roll(square, 1, axis=0), width=0.01, iou=0.3), 4)  # 10 of 30
+    0.3333
+    """
+    asked(o, boundary=width)
+    return _quality(o, iou, among, (convention, "boundary", None, None))[0]
 
 
 # Overlaps of all objects at once

@@ -4,9 +4,12 @@ A section is one module with one function `render`; where it has nothing to say,
 the table of contents, in the order of the page.
 
 summary       the headline numbers, what they rest on, and what to beware of
+versus        the curves of this run and of another one
 curves        ROC and precision-recall curves of score maps
+class-curves  the same of several classes, one against the rest
 threshold     what it costs to move the threshold, with a slider
 calibration   whether scores are probabilities
+object-classes  classes of objects: PQ with SQ and RQ, or AP, things and stuff apart
 objects       objects found, by overlap and by size
 object-errors the worst images and the largest objects that went wrong
 classes       every class: values, support, bars
@@ -27,12 +30,15 @@ from ..evaluation import Evaluation
 from ..results import write_whole
 from . import (
     calibration,
+    class_curves,
     classes,
     confusion,
     curves,
     definitions,
+    detections,
     gallery,
     numbers,
+    object_classes,
     object_errors,
     objects,
     spread,
@@ -42,14 +48,19 @@ from . import (
 from .figures import write_figures
 from .findings import Findings
 from .page import Section, page
+from .versus import named_runs
+from .versus import render as render_versus
 
 __all__ = ["to_html", "write_figures", "write_report"]
 
 CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("summary", "Summary", summary.render),
     ("curves", "Curves", curves.render),
+    ("class-curves", "Curves by class", class_curves.render),
     ("threshold", "Threshold", threshold.render),
     ("calibration", "Calibration", calibration.render),
+    ("object-classes", "Classes", object_classes.render),
+    ("detections", "Detections", detections.render),
     ("objects", "Objects", objects.render),
     ("object-errors", "Object errors", object_errors.render),
     ("classes", "Classes", classes.render),
@@ -61,13 +72,15 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
 )
 
 
-def write_report(evaluation: Evaluation, path: str | os.PathLike[str]) -> None:
-    """Write the evaluation as one page."""
-    write_whole(Path(path), to_html(evaluation))
+def write_report(evaluation: Evaluation, path: str | os.PathLike[str], versus: Evaluation | None = None) -> None:
+    """Write the evaluation as one page; with `versus` the curves of that one are drawn beside its own."""
+    write_whole(Path(path), to_html(evaluation, versus))
 
 
-def to_html(evaluation: Evaluation) -> str:
+def to_html(evaluation: Evaluation, versus: Evaluation | None = None) -> str:
     """The page."""
     found = Findings(evaluation)
     sections = [Section(id, title, html) for id, title, render in CONTENTS if (html := render(found)) is not None]
+    if versus is not None and (html := render_versus(named_runs(evaluation, versus))) is not None:
+        sections.insert(1, Section("versus", "Two runs", html))
     return page(summary.title(found), summary.lead(found), sections)

@@ -66,7 +66,7 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
         a, b = RocCurve.of(s), PrCurve.of(s)
         auc, ap = (words.figure(found.row(m, "pooled").value) for m in (roc_auc, average_precision))
         roc.append(Line(*simplified(a.fpr, a.tpr), run.style, run.called(f"all pixels, AUC {auc}")))
-        pr.append(Line(*simplified(*_steps(b)), run.style, run.called(f"all pixels, AP {ap}")))
+        pr.append(Line(*simplified(*steps(b)), run.style, run.called(f"all pixels, AP {ap}")))
         right, hit, rate = (found.row(m, "pooled").value for m in (precision, recall, specificity))
         roc.append(_operating(run, 1 - rate, hit, "roc"))
         pr.append(_operating(run, hit, right, "pr"))
@@ -88,7 +88,12 @@ def _operating(run: Run, x: float, y: float, id: str) -> Point:
     """Where the run was evaluated."""
     label = f"score ≥ {run.found.evaluation.facts.threshold:.3g}"
     return Point(
-        x, y, "at2" if run.number else "at", f"{label}: {words.figure(x)}, {words.figure(y)}", run.called(label), id
+        x,
+        y,
+        "at2" if run.number else "at",
+        f"{label}: {words.figure(x)}, {words.figure(y)}",
+        run.called(label),
+        "" if run.label else id,
     )
 
 
@@ -98,7 +103,7 @@ def _images(run: Run) -> tuple[list[Layer], list[Layer]]:
     if len(both) < 2:
         return [], []
     if len(both) <= ONE_BY_ONE:
-        drawn = [(simplified(a.fpr, a.tpr, COARSE), simplified(*_steps(b), COARSE)) for a, b in both]
+        drawn = [(simplified(a.fpr, a.tpr, COARSE), simplified(*steps(b), COARSE)) for a, b in both]
         labels = [run.called("single images"), *[""] * (len(both) - 1)]
         return (
             [Line(*a, run.faint, t) for (a, _), t in zip(drawn, labels, strict=True)],
@@ -122,6 +127,6 @@ def _each(found: Findings) -> Iterator[Scores | CoarseScores]:
             yield s.coarse if isinstance(s, ImageScores) else s
 
 
-def _steps(curve: PrCurve) -> Points:
+def steps(curve: PrCurve) -> Points:
     """The curve as the step rule of average precision has it: each recall is won at the precision there."""
     return np.append(0.0, np.repeat(curve.recall, 2)[:-1]), np.repeat(curve.precision, 2)

@@ -79,6 +79,8 @@ def _command(found: Findings) -> str | None:
         words += [x for p in facts.positive for x in ("--positive", str(p))]
     if facts.scores and facts.threshold != 0.5:
         words += ["--threshold", f"{facts.threshold:.6g}"]
+    if facts.class_axis is not None:
+        words += ["--class-axis", str(facts.class_axis), *(["--logits"] if facts.logits else [])]
     if facts.labels is not None:
         words += ["--labels", "LABELS"]
     if facts.region:

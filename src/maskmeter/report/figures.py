@@ -1,4 +1,4 @@
-"""The pictures of the page as files: each as SVG, fit for a paper, and the data behind it as CSV.
+"""The pictures of the page as files: each as SVG and PNG, fit for a paper, and the data behind it as CSV.
 
 The page draws the same plots. Tables hold every point that there is, the plots those that can be seen.
 """
@@ -19,12 +19,15 @@ import numpy as np
 from ..errors import UsageError, printable
 from ..evaluation import Evaluation
 from ..results import harmless, write_whole
-from . import calibration, confusion, curves, objects, spread, threshold
-from .figure import Figure, Run, last_part
+from . import calibration, class_curves, confusion, curves, objects, spread, threshold
+from .figure import Figure, Run
 from .findings import Findings
+from .raster import png_of
+from .versus import named_runs
 
 FIGURES: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     curves.figures,
+    class_curves.figures,
     threshold.figures,
     calibration.figures,
     objects.figures,
@@ -36,7 +39,7 @@ FIGURES: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
 def write_figures(
     evaluation: Evaluation, folder: str | os.PathLike[str], versus: Evaluation | None = None
 ) -> list[Path]:
-    """Write every picture of the evaluation as SVG and its data as CSV; returns the files.
+    """Write every picture of the evaluation as SVG and PNG and its data as CSV; returns the files.
 
     With `versus` the curves of both evaluations lie in one picture, and pictures that show one alone are
     written for each, under names that end in -a and -b. Raises UsageError where the folder cannot be written.
@@ -45,9 +48,10 @@ def write_figures(
     try:
         home.mkdir(parents=True, exist_ok=True)
         for figure in figures(evaluation, versus):
-            for suffix, text in ((".svg", figure.drawing.standalone()), (".csv", as_csv(figure.table))):
+            drawn = figure.drawing.standalone()
+            for suffix, content in ((".svg", drawn), (".png", png_of(drawn)), (".csv", as_csv(figure.table))):
                 path = home / f"{figure.name}{suffix}"
-                write_whole(path, text)
+                write_whole(path, content)
                 written.append(path)
     except OSError as error:
         raise UsageError(f"cannot write into {printable(str(home))}: {error.strerror}") from None
@@ -59,11 +63,7 @@ def figures(evaluation: Evaluation, versus: Evaluation | None = None) -> list[Fi
     if versus is None:
         runs = [Run(Findings(evaluation))]
     else:
-        labels = [last_part(str(e.inputs.get("pred") or "")) for e in (evaluation, versus)]
-        if not all(labels) or labels[0] == labels[1]:
-            labels = ["A", "B"]
-        both = zip((evaluation, versus), labels, strict=True)
-        runs = [Run(Findings(e), label, number) for number, (e, label) in enumerate(both)]
+        runs = named_runs(evaluation, versus)
     return [figure for made in FIGURES for figure in made(runs)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation import Evaluation, Over, Row, columns
+from ..evaluation import Evaluation, Over, Row
 from ..labels import Color
 from ..metrics import (
     Metric,
@@ -36,8 +36,10 @@ from ..metrics import (
     precision,
     recall,
     roc_auc,
+    rq,
     specificity,
     splits,
+    sq,
 )  # fmt: skip
 from ..statistics.confusion import Confusion
 from ..statistics.overlap import Overlap
@@ -51,6 +53,7 @@ CURVES = (roc_auc, average_precision, ece, mce)
 AT = 0.5  # the IoU at which objects are found
 FOUND, RIGHT, BOTH = object_recall.at(iou=AT), object_precision.at(iou=AT), object_f1.at(iou=AT)
 OBJECTS = (BOTH, RIGHT, FOUND, mean_matched_iou, pq, aji, splits, merges, count_error)
+PANOPTIC = (pq, sq, rq, *(m.at(among=kind) for m in (pq, sq, rq) for kind in ("things", "stuff")))
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,36 @@ class Findings:
         self.evaluation = evaluation
         self.images = len(evaluation.records)
         self.regions = evaluation.has(Confusion.name)
-        self.curves = evaluation.has(Scores.name)
+        self.class_curves = evaluation.facts.class_axis is not None
+        self.curves = evaluation.has(Scores.name) and not self.class_curves
         self.objects = evaluation.has(Overlap.name)
 
     @property
     def ranked(self) -> bool:
         """Whether there is a metric that images are ranked by."""
         return self.regions or self.objects
+
+    @property
+    def panoptic(self) -> bool:
+        """Whether the objects are panoptic segments."""
+        return self.objects and self.evaluation.facts.task == "panoptic"
+
+    @property
+    def detection(self) -> bool:
+        """Whether the objects are scored masks."""
+        return self.objects and self.evaluation.facts.task == "detection"
+
+    @property
+    def unit(self) -> str:
+        """What sizes are counted in: pixels, or of volumes voxels."""
+        records = self.evaluation.records
+        names = records.names()
+        return "voxels" if names and len(records[names[0]].shape) > 2 else "pixels"
+
+    def class_title(self, class_: int) -> str:
+        """What a class of objects is called."""
+        labels = self.evaluation.facts.labels
+        return str(class_) if labels is None or class_ not in labels.by_id else labels.title(class_)
 
     @property
     def pooled(self) -> Confusion:
@@ -118,6 +144,8 @@ class Findings:
     @property
     def headline(self) -> Metric[Any, Any]:
         """The metric that images are ranked by."""
+        if self.panoptic:
+            return pq
         return BOTH if self.objects else iou if self.binary else mean_iou
 
     @property
@@ -125,15 +153,16 @@ class Findings:
         """Metrics that the page shows, whether or not they were asked for."""
         return (
             *(REGIONS if self.regions else ()),
-            *(CURVES if self.curves else ()),
+            *(CURVES if self.curves or self.class_curves else ()),
             *(OBJECTS if self.objects else ()),
+            *(PANOPTIC if self.panoptic else ()),
         )
 
     @property
     def spread_metrics(self) -> tuple[Metric[Any, Any], ...]:
         """The metrics behind `PerImage.by_class`."""
         if self.objects:
-            return (BOTH, FOUND, RIGHT, pq, aji)
+            return (*((pq, sq, rq) if self.panoptic else ()), BOTH, FOUND, RIGHT, *(() if self.panoptic else (pq, aji)))
         if not self.binary:
             return (iou,)
         return (iou, dice, precision, recall, *((roc_auc, average_precision) if self.curves else ()))
@@ -191,7 +220,7 @@ class Findings:
         for together in zip(*(self.evaluation.stacks(name) for name in used), strict=True):
             stacks = {name: stack for name, (_, stack) in zip(used, together, strict=True)}
             names += together[0][0]
-            headline.append(columns(self.headline, stacks[self.headline.statistic])[:, -1])
+            headline.append(self.evaluation.columns(self.headline, stacks[self.headline.statistic])[:, -1])
             by_class.append(np.concatenate([self._spread(m, stacks[m.statistic]) for m in self.spread_metrics], axis=1))
             if self.regions:
                 with_class += (stacks[Confusion.name].gt > 0).sum(axis=0)
@@ -201,7 +230,8 @@ class Findings:
 
     def _spread(self, metric: Metric[Any, Any], stack: Any) -> Values:
         """The columns of `PerImage.by_class` that a metric has: of objects that of all classes together."""
-        return columns(metric, stack)[:, -1:] if self.objects else columns(metric, stack)
+        values = self.evaluation.columns(metric, stack)
+        return values[:, -1:] if self.objects else values
 
     @cached_property
     def rows(self) -> dict[tuple[str, str | None, Over], Row]:

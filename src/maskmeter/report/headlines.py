@@ -28,9 +28,12 @@ from ..metrics import (
     precision,
     recall,
     roc_auc,
+    rq,
     splits,
+    sq,
 )  # fmt: skip
 from ..metrics.instances import SUMMED
+from ..statistics.overlap import STUFF, THING
 from . import words
 from .findings import AT, BOTH, FOUND, RIGHT, Findings
 
@@ -54,13 +57,47 @@ class Headline:
 
 def headlines(found: Findings) -> Iterator[Headline]:
     """The big figures of the page."""
+    if found.panoptic:
+        return _of_segments(found)
+    if found.detection:
+        return _of_detections(found)
     if found.objects:
         return _of_objects(found)
+    if found.class_curves:
+        return _of_class_scores(found)
     if not found.regions:
         return iter(())
     if found.curves:
         return _of_scores(found)
     return _of_mask(found) if found.binary else _of_classes(found)
+
+
+def _of_segments(found: Findings) -> Iterator[Headline]:
+    """PQ with its factors, of all classes and of things and stuff where the file says which is which."""
+    kinds = [k for k, of in (("things", THING), ("stuff", STUFF)) if (found.overlap.thing == of).any()]
+    notes = {"pq": "SQ times RQ of each class, then the mean", "sq": "how well matched segments are drawn",
+             "rq": "how many are found and not invented"}  # fmt: skip
+    titles = {"pq": "Panoptic quality", "sq": "Segmentation quality", "rq": "Recognition quality"}
+    for m in (pq, sq, rq):
+        yield _headline(found, f"{titles[m.name]} ({m.name.upper()})", m, "pooled", notes[m.name])
+    yield _headline(found, "Segments found (recall)", FOUND, "pooled", f"the mean over classes, at IoU {AT:g}")
+    for kind in kinds:
+        for m in (pq, sq, rq):
+            label = f"{m.name.upper()}, {kind}"
+            yield _headline(found, label, m.at(among=kind), "pooled", f"the classes that are {kind}")
+
+
+def _of_detections(found: Findings) -> Iterator[Headline]:
+    """The average precisions that were asked for, then what was found."""
+    for m in found.evaluation.metrics:
+        if m.name in ("ap", "ap50"):
+            what = "the mean over ten IoU thresholds" if m.name == "ap" else "at IoU 0.5"
+            yield _headline(found, NAMES[m.name], m, "pooled", f"{what}, then over classes")
+    yield _headline(found, "Objects found (recall)", FOUND, "pooled", f"at IoU {AT:g}, whatever their scores")
+    yield _headline(found, "Predictions right (precision)", RIGHT, "pooled", f"at IoU {AT:g}, whatever their scores")
+
+
+NAMES = {"ap": "Average precision", "ap50": "Average precision at IoU 0.5"}
 
 
 def _of_objects(found: Findings) -> Iterator[Headline]:
@@ -108,6 +145,15 @@ def _of_scores(found: Findings) -> Iterator[Headline]:
     )
     yield _headline(found, "Recall", recall, "pooled", f"of what is there, the part that was found, {from_score}")
     yield _headline(found, "Pixel accuracy", accuracy, "pooled", _easy(found))
+
+
+def _of_class_scores(found: Findings) -> Iterator[Headline]:
+    note = "each class against the rest, the mean of the classes"
+    yield _headline(found, "ROC AUC, macro", roc_auc, "pooled", note)
+    yield _headline(found, "Average precision, macro", average_precision, "pooled", note)
+    yield _headline(found, "Calibration error, macro", ece, "pooled", "how far scores are from frequencies (ECE)")
+    if found.regions:
+        yield from _of_classes(found)
 
 
 def _of_mask(found: Findings) -> Iterator[Headline]:

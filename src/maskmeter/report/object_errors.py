@@ -87,6 +87,7 @@ def render(found: Findings) -> str | None:
         images=found.images,
         at=AT,
         metric=found.headline,
+        panoptic=found.panoptic,
         colors={k: words.colour(c) for k, c in FATES.items()},
         pictured=any(c.overlay for k in kinds for c in k.cutouts),
     )
@@ -143,7 +144,7 @@ def _cutouts(found: Findings, chosen: Sequence[tuple[str, Fate]]) -> list[Cutout
 def _cutout(found: Findings, name: str, f: Fate, volume: Volume | None, everything: Sequence[Fate]) -> Cutout:
     around = None if volume is None else volume.around(f.side, f.id)
     if volume is None or around is None:
-        return Cutout(name, f.id, _said(f), (0, 0), None, None)
+        return Cutout(name, f.id, _said(found, f), (0, 0), None, None)
     objects, rows, columns = around
     photo = None
     try:
@@ -157,12 +158,13 @@ def _cutout(found: Findings, name: str, f: Fate, volume: Volume | None, everythi
         ]
         photo = pictures.photo(part, (SIDE, SIDE))
     part = objects.part(rows, columns).fitted(SIDE)
-    return Cutout(name, f.id, _said(f), part.shape, photo, by_fate(part, everything))
+    return Cutout(name, f.id, _said(found, f), part.shape, photo, by_fate(part, everything))
 
 
-def _said(f: Fate) -> str:
+def _said(found: Findings, f: Fate) -> str:
     """What there is to say of an object, besides its size."""
-    size = f"{words.count(f.pixels)} px"
+    class_ = "" if found.overlap.binary else f"{words.name(found.class_title(f.class_), 24)}, "
+    size = f"{class_}{words.count(f.pixels)} {'px' if found.unit == 'pixels' else 'voxels'}"
     if f.fate == "split":
         return f"{size}, in {f.parts} pieces"
     if f.fate == "merged":

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from ..evaluation import Facts
 from ..fates import Fate
 from ..labels import Color
+from ..readings import source
 from ..records import Record
+from ..statistics.overlap import Overlap
 from . import pictures
 from .findings import distinct as different
-from .pictures import BLANK, FN, FP, TP, VOIDS, Places
+from .pictures import BLANK, FN, FP, TP, VOIDS, Places, Unavailable, distinct
 
 # Okabe and Ito's colours, as those of pixels: right is blue, missed is yellow, too much is orange.
 FATES: dict[str, Color] = {
@@ -82,6 +84,8 @@ class Volume:
             left_out = left_out | maps.left_out.reshape(gt.shape)
         if facts.ignore:
             pred = np.where(np.isin(pred, facts.ignore), 0, pred)
+        if facts.objects:
+            gt, pred, left_out = _segments(record, facts, gt, pred, left_out)
         return cls(np.where(left_out, 0, gt), np.where(left_out, 0, pred), left_out)
 
     @property
@@ -108,6 +112,22 @@ class Volume:
             return None
         half = int(max(np.ptp(rows), np.ptp(columns)) * 0.75) + 10
         return self.plane(at), _window(rows, half, mask.shape[1]), _window(columns, half, mask.shape[2])
+
+
+def _segments(
+    record: Record, facts: Facts, gt: Ids, pred: Ids, left_out: NDArray[np.bool_]
+) -> tuple[Ids, Ids, NDArray[np.bool_]]:
+    """Maps of segments with everything else made background or void. Raises Unavailable where sizes have changed."""
+    made = source(Overlap.name, facts)
+    o: Overlap = made.pool([[record.statistics[made.stored]]], None)
+    gt_objects = np.isin(gt, o.gt_id)
+    left_out = left_out | ~gt_objects
+    for ids, known, sizes in ((gt[~left_out], o.gt_id, o.gt_size), (pred[~left_out], o.pred_id, o.pred_size)):
+        seen, at = distinct(ids)
+        counted = dict(zip(seen.tolist(), np.bincount(at, minlength=seen.size).tolist(), strict=True))
+        if any(counted.get(i, 0) != n for i, n in zip(known.tolist(), sizes.tolist(), strict=True)):
+            raise Unavailable("its segments are not those that were counted")
+    return np.where(gt_objects, gt, 0), np.where(np.isin(pred, o.pred_id), pred, 0), left_out
 
 
 def _window(at: NDArray[np.int64], half: int, size: int) -> slice:

@@ -55,6 +55,7 @@ def render(found: Findings) -> str | None:
         rows=list(zip(THRESHOLDS.tolist(), *(table[m.name] for m, _, _ in DRAWN), strict=True)),
         by_size=_sizes(found),
         at=AT,
+        unit=found.unit,
     )
 
 
@@ -112,4 +113,6 @@ def _size_plot(run: Run, sizes: list[Size]) -> Plot:
         said = f"{s.found} of {s.objects}"
         bars.append(Bar(i + 0.15, i + 0.85, s.recall, run.style, f"{s.label}: {said} found", said))
     title = run.called(f"Recall by size, at IoU {AT:g}") if run.label else f"Recall by size, at IoU {AT:g}"
-    return Plot(title, Axis("size in the ground truth, pixels", 0, max(1, len(sizes)), ticks), Axis("recall"), bars)
+    return Plot(
+        title, Axis(f"size in the ground truth, {run.found.unit}", 0, max(1, len(sizes)), ticks), Axis("recall"), bars
+    )

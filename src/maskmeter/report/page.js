@@ -15,15 +15,17 @@ document.querySelector(".theme").addEventListener("click", () => {
 
 // Where the reader is.
 const links = new Map([...document.querySelectorAll("nav li a")].map(a => [a.hash.slice(1), a]));
+const mark = link => {
+  for (const a of links.values()) a.removeAttribute("aria-current");
+  const list = link.closest("ul");
+  link.setAttribute("aria-current", "true");
+  list.scrollLeft = link.offsetLeft - list.offsetLeft - 40;
+};
+const opening = [...links.values()][0], atTop = () => opening && scrollY < 60;
 const seen = new IntersectionObserver(entries => {
-  for (const entry of entries) {
-    if (!entry.isIntersecting) continue;
-    for (const a of links.values()) a.removeAttribute("aria-current");
-    const link = links.get(entry.target.id), list = link.closest("ul");
-    link.setAttribute("aria-current", "true");
-    list.scrollLeft = link.offsetLeft - list.offsetLeft - 40;
-  }
+  for (const entry of entries) if (entry.isIntersecting) mark(atTop() ? opening : links.get(entry.target.id));
 }, { rootMargin: "-20% 0px -75% 0px" });
+addEventListener("scroll", () => { if (atTop()) mark(opening); }, { passive: true });
 for (const section of document.querySelectorAll("main > section")) seen.observe(section);
 
 // A link to a definition opens it; paper shows all of them.

@@ -20,9 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..class_maps import class_first, class_sources, greatest
 from ..errors import DataError
 from ..evaluation import Facts
-from ..formats.label_maps import OpenedScores, open_prediction
+from ..formats.label_maps import Opened, OpenedScores, open_prediction
+from ..formats.panoptic import open_ids
+from ..kernels import LabelRuns
 from ..labels import Color
 from ..masks import label_map
 from ..records import Record
@@ -133,8 +136,13 @@ def _reached(scores: NDArray[Any], facts: Facts) -> Places:
 
 def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[Any]:
     try:
+        if facts.task == "panoptic":  # the digest speaks of the JSON too: whoever knows the sizes compares these
+            ids = open_ids(Path(path)).map
+            return ids.array() if isinstance(ids, LabelRuns) else ids
         opened = open_prediction(Path(path), facts.labels)
-        if isinstance(opened, OpenedScores):
+        if facts.class_axis is not None and side == "prediction":
+            array = predicted_labels(opened, facts)
+        elif isinstance(opened, OpenedScores):
             array = opened.scores if facts.scores and side == "prediction" else label_map(opened.scores).array
         else:
             array = opened.map.array
@@ -143,6 +151,13 @@ def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[A
     if digest is not None and opened.digest != digest:
         raise Unavailable(f"its {side} has changed since it was counted")
     return array
+
+
+def predicted_labels(opened: Opened | OpenedScores, facts: Facts) -> NDArray[Any]:
+    """The class with the greatest score at each pixel, as files write it."""
+    array = opened.scores if isinstance(opened, OpenedScores) else opened.map.array
+    scores = class_first(opened, facts.class_axis or 0, array.ndim - 1)
+    return greatest(scores, class_sources(facts.labels, len(scores)))
 
 
 def places(labels: NDArray[Any], facts: Facts, classes: NDArray[np.int64]) -> Places:

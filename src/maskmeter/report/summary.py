@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..advisor import advise
+from ..metrics import roc_auc
 from . import words
 from .figure import last_part
 from .findings import Findings
@@ -26,8 +27,8 @@ def title(found: Findings) -> str:
 def lead(found: Findings) -> str:
     """What was asked, of how many images."""
     task = found.evaluation.facts.task
-    scores = " from score maps" if found.curves else ""
-    what = f"{task} segmentation{scores}" if task else "nothing evaluated"
+    scores = " from score maps" if found.curves or found.class_curves else ""
+    what = (task if task == "detection" else f"{task} segmentation{scores}") if task else "nothing evaluated"
     return f"{what} · {words.many(found.images, 'image')}"
 
 
@@ -54,10 +55,12 @@ def _facts(found: Findings) -> Iterator[Fact]:
     yield "Images", words.count(found.images)
     if found.regions:
         yield from _of_regions(found)
+    elif found.class_curves:
+        yield "Classes", f"{len(e.titles(roc_auc)) - 2}, of which a pixel may have several"
     elif found.objects and found.images:
         o = found.overlap
         yield "Objects", f"{words.count(o.gt_id.size)} in the ground truth, {words.count(o.pred_id.size)} predicted"
-        yield "Pixels counted", words.count(int(o.pixels.sum()))
+        yield f"{found.unit.capitalize()} counted", words.count(int(o.pixels.sum()))
     if found.curves:
         yield "Threshold", f"a score of {e.facts.threshold:.6g} and more is foreground"
     if e.facts.region:
@@ -69,7 +72,7 @@ def _facts(found: Findings) -> Iterator[Fact]:
 
 def _of_regions(found: Findings) -> Iterator[Fact]:
     c = found.pooled
-    yield "Pixels counted", words.count(int(c.pixels))
+    yield f"{found.unit.capitalize()} counted", words.count(int(c.pixels))
     if not found.binary:
         without = [words.name(k.name) for k in found.kinds if not k.averaged]
         said = words.many(len(found.kinds), "class", "classes")

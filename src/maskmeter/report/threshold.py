@@ -95,7 +95,11 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
             style = style if len(runs) == 1 else run.style
             layers.append(Line(*simplified(*_steps(s.thresholds, values[m])), style, run.called(label)))
         used = run.found.evaluation.facts.threshold
-        layers.append(Rule(used, "at2" if run.number else "at", run.called(f"score ≥ {used:.3g}"), "threshold"))
+        layers.append(
+            Rule(
+                used, "at2" if run.number else "at", run.called(f"score ≥ {used:.3g}"), "" if run.label else "threshold"
+            )
+        )
         table |= run.columns(threshold=s.thresholds, **counted(s), **{m.name: v for m, v in values.items()})
     title = "Metrics against the threshold" if len(runs) == 1 else "Dice against the threshold"
     return [

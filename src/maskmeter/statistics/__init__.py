@@ -3,14 +3,25 @@
 confusion   pixels of every pair (ground-truth class, predicted class)
 scores      positive and negative pixels with each score; for several classes `class_scores`
 overlap     objects of both sides, and the pixels each two share
+detections  scored objects in the order of their scores, and which of them match
+topology    components, holes, cavities and skeletons of each class
+surface     distances between the boundaries of each class; `bands`: pixels along them
 
 How each merges is written beside it: counts are added, rows concatenated, conventions must be equal (else
 MergeError), and a ratio is never stored.
 """
 
+from .bands import Bands, bands
 from .class_scores import class_scores
 from .confusion import Confusion, confusion
+from .detections import Detections
 from .overlap import Overlap, overlap
+from .scored_overlaps import boundary_detections, detections
 from .scores import CoarseScores, Scores, scores
+from .surface import Surface, surface
+from .topology import Topology, topology
 
-__all__ = ["CoarseScores", "Confusion", "Overlap", "Scores", "class_scores", "confusion", "overlap", "scores"]
+__all__ = [
+    "Bands", "CoarseScores", "Confusion", "Detections", "Overlap", "Scores", "Surface", "Topology", "bands",
+    "boundary_detections", "class_scores", "confusion", "detections", "overlap", "scores", "surface", "topology",
+]  # fmt: skip

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import fingerprints
+
 Ints = NDArray[np.int64]
 Fields = dict[str, NDArray[Any]]
 
@@ -21,22 +23,21 @@ ROUNDS = 6  # how far, in steps from object to object, two objects must look ali
 _Words = NDArray[np.uint64]
 
 
-def in_order(gt: Fields, pred: Fields, pairs: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, tuple[Ints, Ints, Ints]]:
+def in_order(gt: Fields, pred: Fields, pair: Fields) -> tuple[Ints, Ints, Fields]:
     """The orders of the objects of both sides, and the pairs in terms of them, ascending."""
-    g, p, n = pairs
-    own = _mixed(np.concatenate([_mixed(_words(gt["size"])) + _words(gt["crowd"] > 0), _of_pred(pred)]))
-    here, there = np.concatenate([g, p + gt["id"].size]), np.concatenate([p + gt["id"].size, g])
-    link = _mixed(_words(2 * n + (gt["class"][g] == pred["class"][p])))
-    link = np.concatenate([link, link])
-    for _ in range(ROUNDS):
-        heard = np.zeros(own.size, np.uint64)
-        np.add.at(heard, here, _mixed(own[there] + link))
-        own = _mixed(own + _mixed(heard))
+    g, p, n = pair["gt"], pair["pred"], pair["pixels"]
+    facts = np.concatenate([_mixed(_words(gt["size"])) + _words(gt["crowd"] > 0), _of_pred(pred)])
+    of_pair = 2 * n + (gt["class"][g] == pred["class"][p])
+    if (edge := np.concatenate([gt["boundary"], pred["boundary"]])).any():
+        facts = _mixed(facts) + _words(edge)
+    if pair["boundary"].any() or pair["centred"].any():
+        of_pair = (_mixed(_words(of_pair)) + _words(2 * pair["boundary"] + pair["centred"])).view(np.int64)
+    own = fingerprints(facts, g, p + gt["id"].size, of_pair, ROUNDS)
     x, y = np.split(own, [gt["id"].size])
     g_order, p_order = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
     g, p = _inverse(g_order)[g], _inverse(p_order)[p]
     by = np.lexsort((p, g))
-    return g_order, p_order, (g[by], p[by], n[by])
+    return g_order, p_order, {**{k: v[by] for k, v in pair.items()}, "gt": g[by], "pred": p[by]}
 
 
 def _of_pred(pred: Fields) -> _Words:

@@ -58,6 +58,20 @@ class Found:
         """Of each id, its place among the objects."""
         return np.cumsum(self.objects) - 1
 
+    def place_of(self, ids: Ints) -> Ints:
+        """The places of these ids among the objects; -1 for what is none."""
+        at, known = self._found(ids)
+        return np.where(known & self.objects[at], self.place[at], -1) if self.ids.size else np.full(ids.size, -1)
+
+    def is_void(self, ids: Ints) -> NDArray[np.bool_]:
+        """Which of these ids are void."""
+        at, known = self._found(ids)
+        return known & self.void[at] if self.ids.size else np.zeros(ids.size, bool)
+
+    def _found(self, ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+        at = np.minimum(np.searchsorted(self.ids, ids), max(self.ids.size - 1, 0))
+        return at, self.ids[at] == ids if self.ids.size else np.zeros(ids.size, bool)
+
 
 @dataclass(frozen=True, eq=False)
 class Side:
@@ -91,7 +105,7 @@ class Side:
 
     def classes_of(self, ids: Ints, counted: NDArray[np.bool_] | None, skip: Iterable[int]) -> Ints:
         """The class of each id as the data says it; `NO_CLASS` for those in `skip`."""
-        wanted = ~np.isin(ids, list(skip))
+        wanted = ~among(ids, skip)
         out = np.full(ids.size, NO_CLASS)
         if self.table is not None:
             out[wanted] = self._from_table(ids[wanted])
@@ -139,11 +153,11 @@ class Side:
                 f"object id {strange[0]} in the {self.title} is negative; name it with ignore if it is void"
             )
         classes = self.classes_of(ids, facts.counted, facts.background | nameless)
-        void = np.isin(ids, list(nameless))
+        void = among(ids, nameless)
         if not self.classless:
             classes = as_declared(classes, facts.labels, facts.void, self.title)
-            void |= np.isin(classes, list(facts.void))
-        return Found(ids, classes, ~void & ~np.isin(ids, list(facts.background)), void)
+            void |= among(classes, facts.void)
+        return Found(ids, classes, ~void & ~among(ids, facts.background), void)
 
 
 def sides(
@@ -166,6 +180,17 @@ def _side(title: str, ids: NDArray[Any], classes: Any, divisor: int | None) -> S
     if array.shape != ids.shape:
         raise LabelError(f"shape {array.shape} of the classes of the {title} differs from {ids.shape} of its objects")
     return Side(title, ids, class_map=array)
+
+
+def among(values: Ints, some: Iterable[int]) -> NDArray[np.bool_]:
+    """Which of the values are among some. `np.isin`, without what that costs where these are few."""
+    few = list(some)
+    if len(few) > 4:
+        return np.isin(values, few)
+    found = np.zeros(values.shape, np.bool_)
+    for x in few:
+        found |= values == x
+    return found
 
 
 def declared(classes: Iterable[int] | LabelSet | None, known: LabelSet | None) -> LabelSet | None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,8 +33,10 @@ from ..labels import LabelSet
 from ..masks import LabelMap, label_map, pair
 from ._codec import from_bytes, to_bytes
 from ._order import in_order
-from ._sums import counts, exact_sums, sums_in_turn
+from ._sums import counts, exact_sums, firsts, sums_in_turn
 from .components import components
+from .details import NOTHING, Found, Wanted, measured
+from .mask_sets import is_masks, runs_of, shared
 from .objects import Facts, Side, crowds, declared, declared_areas, scores_of, sides
 
 Ints = NDArray[np.int64]
@@ -41,8 +44,9 @@ Floats = NDArray[np.float64]
 
 THING, STUFF, UNSAID = 1, 0, -1
 
-GT = ("gt_id", "gt_image", "gt_class", "gt_size", "gt_area", "gt_crowd")
-PRED = ("pred_id", "pred_image", "pred_class", "pred_size", "pred_void", "pred_score")
+GT = ("gt_id", "gt_image", "gt_class", "gt_size", "gt_area", "gt_crowd", "gt_boundary")
+PRED = ("pred_id", "pred_image", "pred_class", "pred_size", "pred_void", "pred_boundary", "pred_score")
+PAIR = ("pair_gt", "pair_pred", "pair_pixels", "pair_boundary", "pair_centred")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +60,20 @@ class Overlap:
     gt_area               (G,) the size that the file declares, read by convention `panoptic` alone; else `gt_size`
     gt_crowd              (G,) 0, or for a crowd its place (1, 2, ...) among the crowds of its image
     pred_void             (P,) pixels on void
+    gt_boundary, pred_boundary  (G,), (P,) pixels on the object's boundary, outside void; 0 where `width` is 0
     pred_score            (P,) confidence, NaN where none was given
     pair_gt, pair_pred    (N,) indices of two objects that share pixels, ascending
     pair_pixels           (N,) how many pixels they share
+    pair_boundary         (N,) how many boundary pixels they share
+    pair_centred          (N,) whether the centre of the reference lies in the prediction; 0 without `centres`
     pixels                (I,) pixels of each image, outside void
     classes               (K,) ids, ascending
     averaged              (K,) whether the class takes part in means over classes
     thing                 (K,) 1 for things, 0 for stuff, -1 where nobody said
     binary                objects have no classes
     disjoint              no pixel belongs to two objects of one side
+    width                 that of boundaries, as a share of the image diagonal; 0 where they were not counted
+    centres               whether centres were counted (see `details`)
     weights               None: sums are over all images; a matrix (B, I): over resamples; "images": for each image
     """
 
@@ -76,21 +85,27 @@ class Overlap:
     gt_size: Ints
     gt_area: Ints
     gt_crowd: Ints
+    gt_boundary: Ints
     pred_id: Ints
     pred_image: Ints
     pred_class: Ints
     pred_size: Ints
     pred_void: Ints
+    pred_boundary: Ints
     pred_score: Floats
     pair_gt: Ints
     pair_pred: Ints
     pair_pixels: Ints
+    pair_boundary: Ints
+    pair_centred: Ints
     pixels: Ints
     classes: Ints
     averaged: NDArray[np.bool_]
     thing: Ints
     binary: bool = False
     disjoint: bool = True
+    width: float = 0.0
+    centres: bool = False
     weights: Floats | str | None = None
 
     # What objects share
@@ -145,7 +160,7 @@ class Overlap:
             **{f: getattr(self, f)[pred] for f in PRED},
             pair_gt=(np.cumsum(gt) - 1)[self.pair_gt[kept]],
             pair_pred=(np.cumsum(pred) - 1)[self.pair_pred[kept]],
-            pair_pixels=self.pair_pixels[kept],
+            **{f: getattr(self, f)[kept] for f in PAIR[2:]},
         )
 
     # Adding up
@@ -214,9 +229,10 @@ class Overlap:
 
     def to_bytes(self) -> bytes:
         """Objects and pairs, packed; `from_bytes(...).under(labels)` gives the statistic back."""
-        out = {f: getattr(self, f) for f in (*GT, *PRED, "pair_gt", "pair_pred", "pair_pixels", "pixels")}
+        out = {f: getattr(self, f) for f in (*GT, *PRED, *PAIR, "pixels")}
         out["pred_score"] = np.ascontiguousarray(self.pred_score).view(np.int64)
-        out["flags"] = np.array([self.binary, self.disjoint], np.int64)
+        out["flags"] = np.array([self.binary, self.disjoint, self.centres], np.int64)
+        out["width"] = np.array([self.width]).view(np.int64)
         for field, usual in self._usual(out).items():
             if np.array_equal(out[field], usual):
                 del out[field]
@@ -226,22 +242,26 @@ class Overlap:
     def from_bytes(cls, data: bytes) -> Overlap:
         """The statistic that was packed, with the classes that occur in it."""
         x = from_bytes(data)
-        binary, disjoint = x.pop("flags").astype(bool).tolist()
+        binary, disjoint, centres = x.pop("flags").astype(bool).tolist()
+        width = float(x.pop("width").view(np.float64)[0])
         for field, usual in cls._usual(x).items():
             x.setdefault(field, usual)
         classes = np.array([1]) if binary else np.unique(np.concatenate([x["gt_class"], x["pred_class"]]))
         score = x.pop("pred_score").view(np.float64)
-        return cls(**x, pred_score=score, **_unsaid(classes), binary=binary, disjoint=disjoint)  # type: ignore[arg-type]
+        return cls(
+            **x, pred_score=score, **_unsaid(classes), binary=binary, disjoint=disjoint, width=width, centres=centres
+        )  # type: ignore[arg-type]
 
     @staticmethod
     def _usual(x: dict[str, Ints]) -> dict[str, Ints]:
         """What fields mostly hold; they are not written then."""
-        g, p = x["gt_id"].size, x["pred_id"].size
+        g, p, n = x["gt_id"].size, x["pred_id"].size, x["pair_gt"].size
         none = np.full(p, np.nan).view(np.int64)
-        zero, one = np.zeros(max(g, p), np.int64), np.ones(max(g, p), np.int64)
+        zero, one = np.zeros(max(g, p, n), np.int64), np.ones(max(g, p), np.int64)
         return {
             "gt_image": zero[:g], "gt_class": one[:g], "gt_area": x["gt_size"], "gt_crowd": zero[:g],
             "pred_image": zero[:p], "pred_class": one[:p], "pred_void": zero[:p], "pred_score": none,
+            "gt_boundary": zero[:g], "pred_boundary": zero[:p], "pair_boundary": zero[:n], "pair_centred": zero[:n],
         }  # fmt: skip
 
 
@@ -251,9 +271,13 @@ def concatenate(parts: Sequence[Overlap]) -> Overlap:
         raise MergeError("there is nothing to add up")
     if len({x.binary for x in parts}) > 1:
         raise MergeError("objects with classes do not add to objects without; give classes for all or for none")
+    if len({(x.width, x.centres) for x in parts}) > 1:
+        raise MergeError("boundaries or centres were counted for some images and not for others")
     if any(x.weights is not None for x in parts):
         raise MergeError("only pooled statistics add up; concatenate first, then take them by image")
-    joined = {f.name: [getattr(x, f.name) for x in parts] for f in fields(Overlap)[:16]}
+    joined = {
+        f.name: [getattr(x, f.name) for x in parts] for f in fields(Overlap) if f.name in (*GT, *PRED, *PAIR, "pixels")
+    }
     for names, sizes in (
         (("gt_image", "pred_image"), [x.images for x in parts]),
         (("pair_gt",), [x.gt_id.size for x in parts]),
@@ -265,6 +289,7 @@ def concatenate(parts: Sequence[Overlap]) -> Overlap:
     return Overlap(
         **{f: np.concatenate(x) for f, x in joined.items()},
         **_joined_facts(parts), binary=parts[0].binary, disjoint=all(x.disjoint for x in parts),
+        width=parts[0].width, centres=parts[0].centres,
     )  # fmt: skip
 
 
@@ -311,19 +336,24 @@ def of_objects(
     labels: LabelSet | None = None,
     binary: bool = True,
     disjoint: bool = True,
+    details: Found | None = None,
 ) -> Overlap:
     """One image's statistic of its objects, given by their fields without the prefix, put in their order."""
+    more = details or Found({}, {}, {}, NOTHING)
+    gt, pred = {**gt, **more.gt}, {**pred, **more.pred}
+    pair = {f: more.pair.get(f, np.zeros(pairs[0].size, np.int64)) for f in ("boundary", "centred")}
     gt = {"class": np.ones(gt["id"].size, np.int64), "crowd": np.zeros(gt["id"].size, np.int64), **gt}
     pred = {"class": np.ones(pred["id"].size, np.int64), "score": np.full(pred["id"].size, np.nan), **pred}
     gt, pred = {"area": gt["size"], **gt}, {"void": np.zeros(pred["id"].size, np.int64), **pred}
-    g_order, p_order, pairs = in_order(gt, pred, pairs)
+    gt, pred = ({"boundary": np.zeros(x["id"].size, np.int64), **x} for x in (gt, pred))
+    g_order, p_order, pair = in_order(gt, pred, {"gt": pairs[0], "pred": pairs[1], "pixels": pairs[2], **pair})
     facts = _facts(labels) if labels else _unsaid([1] if binary else {*gt["class"].tolist(), *pred["class"].tolist()})
     return Overlap(
         **{f"gt_{k}": v[g_order] for k, v in gt.items()},
         **{f"pred_{k}": v[p_order] for k, v in pred.items()},
         gt_image=np.zeros(g_order.size, np.int64), pred_image=np.zeros(p_order.size, np.int64),
-        pair_gt=pairs[0], pair_pred=pairs[1], pair_pixels=pairs[2], pixels=np.array([pixels], np.int64),
-        **facts, binary=binary, disjoint=disjoint,
+        **{f"pair_{k}": v for k, v in pair.items()}, pixels=np.array([pixels], np.int64),
+        **facts, binary=binary, disjoint=disjoint, width=more.wanted.boundary, centres=more.wanted.centres,
     )  # fmt: skip
 
 
@@ -345,6 +375,9 @@ def overlap(
     areas: Mapping[int, int] | None = None,
     scores: Mapping[int, float] | None = None,
     mask: Any = None,
+    boundary: float = 0.0,
+    centres: bool = False,
+    stack: bool = False,
 ) -> Overlap:
     """Find the objects of a pair of maps of ids and count what they share.
 
@@ -360,6 +393,12 @@ def overlap(
     areas         sizes of ground-truth objects as a file declares them, where `gt_area` is to hold those
     scores        confidence of predicted objects
     mask          where given, only pixels where it is true are counted
+    boundary      also count the boundaries of objects, this share of the image diagonal wide (see `details`)
+    centres       also look where the centres of ground-truth objects lie
+    stack         both sides are stacks of boolean masks (N, ...), which may overlap one another
+
+    Lists of boolean arrays or of RLE dictionaries are masks, too (see `mask_sets`); of the facts they take scores
+    alone, by the place of the mask from 1 on.
 
     Raises LabelError for arrays that are not ids, differ in shape or hold negative ids, and for objects with
     two classes or none.
@@ -368,6 +407,11 @@ def overlap(
     >>> o.gt_size.tolist(), sorted(o.pred_size.tolist()), o.pair_pixels.sum()
     ([2, 2], [1, 3], np.int64(3))
     """
+    if stack or is_masks(gt) or is_masks(pred):
+        given = (classes, gt_classes, pred_classes, divisor, connectivity, ignore, areas, mask)
+        if any(x is not None for x in given) or crowd or boundary or centres:
+            raise UsageError("masks that may overlap take no facts but scores")
+        return _of_mask_sets(gt, pred, scores)
     g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
     pair(g, p)
     a, b = _sides(g, p, gt_classes, pred_classes, divisor, connectivity, background)
@@ -376,13 +420,17 @@ def overlap(
     facts = Facts(labels, {*g.ignore, *(labels.ignored if labels else ())}, nothing, g.counted)
     a = a.without_void(facts.void)
     ids_a, ids_b, n = joint_counts(a.ids, b.ids, g.counted)
-    gt_ids, at_a = np.unique(ids_a, return_inverse=True)
+    first = firsts(ids_a)
+    gt_ids, at_a = ids_a[first], np.cumsum(first) - 1
     pred_ids, at_b = np.unique(ids_b, return_inverse=True)
     x, y = a.found(gt_ids, facts), b.found(pred_ids, facts)
 
     void = x.void[at_a]
-    shared = x.objects[at_a] & y.objects[at_b]
+    both = x.objects[at_a] & y.objects[at_b]
     gt_size = counts(at_a, n, gt_ids.size)[x.objects]
+    wanted, pairs = Wanted(boundary, centres), (x.place[at_a[both]], y.place[at_b[both]], n[both])
+    sizes = int(x.objects.sum()), int(y.objects.sum())
+    details = measured((a.ids, b.ids), (x.place_of, y.place_of), x.is_void, sizes, pairs[:2], wanted, g.counted)
     gt_ids, gt_class, pred_ids = gt_ids[x.objects], x.classes[x.objects], pred_ids[y.objects]
     return of_objects(
         {
@@ -399,10 +447,32 @@ def overlap(
             "void": counts(at_b[void], n[void], y.ids.size)[y.objects],
             **({} if scores is None else {"score": scores_of(pred_ids, scores)}),
         },
-        (x.place[at_a[shared]], y.place[at_b[shared]], n[shared]),
+        pairs,
         int(n[~void].sum()),
         labels,
         a.classless,
+        details=details,
+    )
+
+
+def _of_mask_sets(gt: Any, pred: Any, scores: Mapping[int, float] | None) -> Overlap:
+    (x, n, shape), (y, m, other) = runs_of(gt, "ground truth"), runs_of(pred, "prediction")
+    if shape is not None and other is not None and shape != other:
+        raise LabelError(f"masks of shape {shape} in the ground truth, {other} in the prediction")
+    if any(isinstance(k, Mapping) for k in gt) != any(isinstance(k, Mapping) for k in pred) and n and m:
+        raise LabelError("one side is RLE and the other is not; give both as RLE or both as arrays")
+    ids = np.arange(1, m + 1)
+    told: dict[str, Any] = {} if scores is None else {"score": scores_of(ids, scores)}
+    return of_objects(
+        {"id": np.arange(1, n + 1), "size": counts(x[2], x[1] - x[0], n)},
+        {
+            "id": ids,
+            "size": counts(y[2], y[1] - y[0], m),
+            **told,
+        },
+        shared(x, y, (n, m)),
+        prod(shape or other or ()) if n or m else 0,
+        disjoint=False,
     )
 
 

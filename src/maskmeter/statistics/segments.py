@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelError
-from ..kernels import joint_counts
+from ..kernels import LabelArray, LabelRuns, joint_counts
 from ..labels import LabelSet
 from ..segments import VOID_ID, Segments
 from ._sums import counts
+from .details import NOTHING, Found, Wanted, measured
 from .overlap import Overlap, of_objects
 
 Ints = NDArray[np.int64]
@@ -29,22 +30,24 @@ VOID, BACKGROUND = -1, -2  # places of ids that are no object
 
 
 def overlap_of_segments(
-    gt: NDArray[Any],
-    pred: NDArray[Any] | None,
+    gt: LabelArray,
+    pred: LabelArray | None,
     segments: tuple[Segments, Segments],
     labels: LabelSet | None = None,
     ignore: Iterable[int] = (),
     counted: NDArray[np.bool_] | None = None,
     files: tuple[Path | None, Path | None] = (None, None),
+    wanted: Wanted = NOTHING,
 ) -> Overlap:
     """What the segments of one image share; without a prediction they share nothing.
 
-    gt, pred   maps of ids of one shape
+    gt, pred   maps of ids of one shape, or their runs
     segments   those of the ground truth and of the prediction
     labels     the classes, where they are known; segments of any other class are an error
     ignore     void classes, beside those of `labels`
     counted    where given, only pixels where it is true are counted
     files      of both sides, for errors
+    wanted     what else is counted (see `details`)
 
     Raises LabelError where ids and segments disagree.
 
@@ -66,6 +69,10 @@ def overlap_of_segments(
     at_a, at_b = x.place(a), y.place(b)
     in_pred, valid = at_b >= 0, at_a != VOID
     both = (at_a >= 0) & in_pred
+    details = Found({}, {}, {}, wanted) if wanted == NOTHING else measured(
+        _dense(gt, pred), (x.place, y.place), lambda ids: x.place(ids) == VOID,
+        (x.ids.size, y.ids.size), (at_a[both], at_b[both]), wanted, counted,
+    )  # fmt: skip
     return of_objects(
         {"id": x.ids, "class": x.classes, "size": x.sizes(at_a, n, at_a >= 0), **x.declared(at_a, n)},
         {
@@ -78,7 +85,16 @@ def overlap_of_segments(
         int(n[valid].sum()),
         known,
         binary=False,
+        details=details,
     )
+
+
+def _dense(gt: LabelArray, pred: LabelArray | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both maps of ids as arrays; without a prediction one of no id."""
+    a = gt.array() if isinstance(gt, LabelRuns) else gt
+    if pred is None:
+        return a, np.full(a.shape, VOID_ID, np.int64)
+    return a, pred.array() if isinstance(pred, LabelRuns) else pred
 
 
 class Table:

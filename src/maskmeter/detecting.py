@@ -1,0 +1,462 @@
+"""Detections of COCO JSON: what a run of two such files counts, under the rules of a convention.
+
+All images are judged together, a block at a time: the files are read once, as columns, and no object of Python is
+made for an annotation. An image without results has none; results are matched to images by `image_id`.
+
+Where pycocotools would print other numbers than this run, the run says which of its rules moves which number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .counting import Digests, Job, digest_of
+from .deciding import Question
+from .errors import DataError, UsageError
+from .evaluation import TWELVE
+from .formats.coco import Annotations, Categories, Lists, Results, Segmentations, read_annotations, read_results
+from .labels import Label, LabelSet
+from .metrics import METRICS
+from .pairing import Pair, Pairing
+from .readings import DETECTED, Facts
+from .records import Record
+from .statistics.detection_rules import COCO, FIXED, FIXES, LVIS, Rules, rules_of
+from .statistics.detections import Detections, IoU, Objects, detections_of, joined, judge, one_image
+
+if TYPE_CHECKING:
+    from .rle import Masks
+
+ON = ("mask", "box")
+BLOCK = 256  # images that are judged together
+FREQUENCIES = {"r": 1, "c": 2, "f": 3}
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Both files, the images by name, and the rules."""
+
+    annotations: Annotations
+    results: Results
+    rules: Rules
+    on: str
+
+    @cached_property
+    def labels(self) -> LabelSet:
+        """The categories as labels."""
+        c = self.annotations.categories
+        return LabelSet(tuple(Label(i, n) for i, n in zip(c.id.tolist(), c.name, strict=True)))
+
+    @cached_property
+    def groups(self) -> tuple[int, ...]:
+        """How frequent LVIS calls each category; empty where the file does not say."""
+        return tuple(FREQUENCIES.get(f, 0) for f in self.annotations.categories.frequency or ())
+
+    def without_classes(self) -> Data:
+        """The same with all categories as one, whose objects come in the order of their categories."""
+        a, r = self.annotations, self.results
+        kinds = Categories(np.array([-1]), ["all"])
+        x, y = np.argsort(a.category, kind="stable"), np.argsort(r.category, kind="stable")
+        return replace(
+            self,
+            annotations=replace(
+                a, categories=kinds, row=a.row[x], id=a.id[x], image=a.image[x], category=np.zeros_like(a.category),
+                area=a.area[x], crowd=a.crowd[x], ignore=a.ignore[x], box=a.box[x],
+                segmentation=cast(Any, _Reordered(a.segmentation, x)),
+            ),
+            results=replace(
+                r, row=r.row[y], image=r.image[y], category=np.zeros_like(r.category), score=r.score[y],
+                area=r.area[y], box=r.box[y], segmentation=cast(Any, _Reordered(r.segmentation, y)),
+            ),
+        )  # fmt: skip
+
+    def judged(self, chosen: Ints, rules: Rules) -> Detections:
+        """The statistic of some images, given by their numbers."""
+        images, kinds = self.annotations.images, self.annotations.categories
+        place = np.full(len(images), -1)
+        place[chosen] = np.arange(chosen.size)
+        truths, gt_masks = self._truths(place, rules)
+        found, dt_masks = self._found(place, rules, truths)
+        measure = None
+        if gt_masks is not None and dt_masks is not None:
+            measure = _measure(gt_masks, dt_masks, rules)
+        group = np.array(self.groups or [0] * len(kinds), np.int64)
+        return detections_of(judge(truths, found, rules, measure), rules, images.id[chosen], kinds.id, group)
+
+    # One side as columns
+
+    def _truths(self, place: Ints, rules: Rules) -> tuple[Objects, Masks | None]:
+        a = self.annotations
+        at = np.arange(a.id.size)
+        if rules.marks:  # of equal ids the last one stands for all
+            _, first, inverse = np.unique(a.id[::-1], return_index=True, return_inverse=True)
+            at = a.id.size - 1 - first[inverse][::-1]
+        at = at[place[a.image[at]] >= 0]
+        at = at[np.argsort(place[a.image[at]], kind="stable")]
+        if rules.federated:
+            at = at[~(a.area[at] <= 0)]
+        masks = a.segmentation.masks(at) if self.on == "mask" else None
+        box, size = _shape(a.box[at], masks)
+        area = a.area[at]
+        own = box[:, 2] * box[:, 3] if size is None else size
+        area = np.where(np.isnan(area) if rules.declared else ~(area > 0), own, area)
+        crowd = np.zeros(at.size, bool) if rules.federated else a.crowd[at].astype(bool)
+        ignore = crowd | a.ignore[at].astype(bool) if rules.ignore else crowd
+        unmarked = (a.id[at] == 0) & rules.marks
+        content = _content(masks, at.size, rules)
+        return Objects(
+            place[a.image[at]], a.category[at], area, box, content, crowd=crowd, ignore=ignore, unmarked=unmarked,
+            size=size,
+        ), masks  # fmt: skip
+
+    def _found(self, place: Ints, rules: Rules, truths: Objects) -> tuple[Objects, Masks | None]:
+        r = self.results
+        at = np.flatnonzero(place[r.image] >= 0)
+        if rules.per_image is not None:
+            order = np.lexsort((-r.score[at], place[r.image[at]]))
+            ranked = at[order]
+            image = place[r.image[ranked]]
+            rank = np.arange(ranked.size) - np.searchsorted(image, image)
+            at = np.sort(ranked[rank < rules.per_image])
+        excused = np.zeros(at.size, bool)
+        if rules.federated:
+            at, excused = self._federated(at, place, truths)
+        masks = r.segmentation.masks(at) if self.on == "mask" else None
+        given = r.box[at]
+        box, size = _shape(given, masks)
+        area = box[:, 2] * box[:, 3] if size is None else size
+        if rules.boxed and size is not None:
+            area = np.where(np.isnan(given[:, 2]), size, given[:, 2] * given[:, 3])
+        return Objects(
+            place[r.image[at]], r.category[at], area, box, _content(masks, at.size, rules), score=r.score[at],
+            excused=excused, size=size,
+        ), masks  # fmt: skip
+
+    def _federated(self, at: Ints, place: Ints, truths: Objects) -> tuple[Ints, NDArray[np.bool_]]:
+        """Results of classes that their image was checked for, and which of them nobody may call wrong."""
+        k = len(self.annotations.categories)
+        images = self.annotations.images
+        absent, partial = (_listed(x, place, k) for x in (images.negative, images.not_exhaustive))
+        key = place[self.results.image[at]] * k + self.results.category[at]
+        kept = np.isin(key, absent) | np.isin(key, truths.image * k + truths.class_)
+        return at[kept], np.isin(key[kept], partial)
+
+
+@dataclass(frozen=True)
+class _Reordered:
+    """Segmentations in another order."""
+
+    source: Segmentations
+    at: Ints
+
+    def masks(self, indices: Ints) -> Masks:
+        return self.source.masks(self.at[indices])
+
+
+def _listed(lists: Lists | None, place: Ints, k: int) -> Ints:
+    """Categories listed image by image as keys of cells."""
+    if lists is None:
+        return np.empty(0, np.int64)
+    image = place[np.repeat(np.arange(place.size), np.diff(lists.offsets))]
+    return (image * k + lists.values)[image >= 0]
+
+
+def _shape(given: Floats, masks: Masks | None) -> tuple[Floats, Floats | None]:
+    """The boxes to compare, and the areas of masks."""
+    if masks is None:
+        return given, None
+    return masks.boxes(), masks.areas().astype(np.float64)
+
+
+def _content(masks: Masks | None, n: int, rules: Rules) -> Ints:
+    """A number made of the runs of each mask; only asked for where content decides ties."""
+    if masks is None or rules.filed:
+        return np.zeros(n, np.int64)
+    runs = masks.counts.astype(np.uint64)
+    place = np.arange(runs.size, dtype=np.uint64) - np.repeat(masks.offsets[:-1], np.diff(masks.offsets)).astype(
+        np.uint64
+    )
+    mixed = (runs + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + (place + np.uint64(1)) * np.uint64(
+        0xBF58476D1CE4E5B9
+    )
+    mixed ^= mixed >> np.uint64(31)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    total = np.append(np.uint64(0), np.cumsum(mixed))
+    return (total[masks.offsets[1:]] - total[masks.offsets[:-1]]).view(np.int64)
+
+
+def _measure(gt: Masks, dt: Masks, rules: Rules) -> IoU:
+    """The IoU of pairs of masks, or the lesser of it and that of their boundaries (of a crowd that of the masks)."""
+    from .rle import boundary, iou
+
+    if not rules.boundary:
+        return lambda d, g, crowd: iou(dt, gt, crowd, (d, g))
+
+    def both(d: Ints, g: Ints, crowd: NDArray[np.bool_]) -> Floats:
+        whole = iou(dt, gt, crowd, (d, g))
+        edge = [
+            boundary(m.take(at), _widths(m.take(at), rules.boundary))
+            for m, at in ((dt, np.unique(d)), (gt, np.unique(g)))
+        ]
+        at = np.unique(d, return_inverse=True)[1], np.unique(g, return_inverse=True)[1]
+        return np.where(crowd, whole, np.minimum(whole, iou(edge[0], edge[1], np.zeros_like(crowd), at)))
+
+    return both
+
+
+def _widths(masks: Masks, share: float) -> Ints:
+    """How wide the boundary of each mask is: a share of the image's diagonal, halves rounded to even, 1 at least."""
+    h, w = masks.sizes.T.astype(np.float64)
+    return np.maximum(np.rint(share * np.sqrt(h**2 + w**2)), 1).astype(np.int64)
+
+
+def read_detections(
+    gt: str | os.PathLike[str],
+    pred: str | os.PathLike[str],
+    *,
+    convention: str | None = None,
+    on: str = "mask",
+    max_dets: Sequence[int] | None = None,
+    use_cats: bool = True,
+    workers: int = 1,
+) -> Detections:
+    """Judge the results of a COCO or LVIS file against its ground truth, all at once: the statistic behind `ap`.
+
+    convention  coco-fixed (the default, lvis for LVIS files), coco, coco-detectron2, coco-boundary, lvis
+    on          "mask" or "box"
+    max_dets    how many detections of a class count in an image; by default 1, 10 and 100
+    use_cats    False: all categories are one
+    workers     threads, each for a part of the images; they move no bit
+
+    Raises DataError for files that are not fit, UsageError for a wrong call. `METRICS["ap"].values(d)[-1]` is the
+    number over all classes, and `ap.compute(d)` that of each.
+    """
+    data = _load(Path(gt), Path(pred), convention, on)
+    rules = data.rules if max_dets is None else replace(data.rules, max_dets=tuple(sorted(max_dets)))
+    data = data if use_cats else data.without_classes()
+    parts = np.array_split(np.arange(len(data.annotations.images)), max(workers, 1))
+    if workers <= 1:
+        return data.judged(parts[0], rules)
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(partial(data.judged, rules=rules), parts))
+    return joined(found, found[0].classes, found[0].group)
+
+
+# A run
+
+
+def is_detection(gt: Path) -> bool:
+    """Whether a file is COCO JSON with categories and annotations that list no segments."""
+    if not gt.is_file() or not gt.name.lower().endswith((".json", ".json.gz")):
+        return False
+    from .formats.panoptic import is_panoptic
+
+    return not is_panoptic(gt)
+
+
+def find(question: Question) -> Data:
+    """Both files of a question. Raises UsageError for options that do not fit, DataError for data that does not."""
+    if question.pairs is not None or question.mask is not None:
+        raise UsageError(
+            f"{'--pairs' if question.pairs else '--mask'} does not go with COCO JSON; images are matched by image_id"
+        )
+    for path in (Path(question.gt), Path(question.pred)):
+        if path.is_dir():
+            raise UsageError(
+                f"{path} is a folder; task detection takes COCO JSON, or with --convention cityscapes folders of masks"
+            )
+    return _load(Path(question.gt), Path(question.pred), question.convention, question.on)
+
+
+_reading = Lock()
+
+
+def _load(gt: Path, pred: Path, convention: str | None, on: str) -> Data:
+    with _reading:
+        return _loaded(gt, pred, _stamp(gt), _stamp(pred), convention, on)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path) from None
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=1)
+def _loaded(gt: Path, pred: Path, _a: Any, _b: Any, convention: str | None, on: str) -> Data:
+    if on not in ON:
+        raise UsageError(f"--on must be mask or box, not {on!r}")
+    rules = rules_of(convention)
+    annotations = read_annotations(gt)
+    if convention is None and annotations.images.negative is not None:
+        rules = LVIS
+    return Data(annotations, read_results(pred, annotations), rules, on)
+
+
+def pairing(data: Data, question: Question) -> Pairing:
+    """Every image with both files."""
+    pairs = tuple(Pair(n, Path(question.gt), Path(question.pred)) for n in sorted(data.annotations.images.name))
+    return Pairing(pairs, (), (), "by image_id")
+
+
+@dataclass(frozen=True)
+class DetectionPlan:
+    """What is true of all images: the files, the rules, what is judged, and which statistics are asked for."""
+
+    gt: Path
+    pred: Path
+    convention: str | None
+    on: str
+    statistics: tuple[str, ...] = (Detections.name,)
+
+    def count(self, job: Job) -> Record:
+        """Count one image, with those beside it. Raises DataError."""
+        data = _load(self.gt, self.pred, self.convention, self.on)
+        return _counted(self, data).record(job.name)
+
+    def digests(self, job: Job) -> Digests:
+        """Of both files."""
+        return _digest(self.gt, _stamp(self.gt)), _digest(self.pred, _stamp(self.pred))
+
+
+@lru_cache(maxsize=4)
+def _digest(path: Path, _stamp: Any) -> str | None:
+    return digest_of(path)
+
+
+class _Blocks:
+    """The records of a run, made a block of images at a time; a block is forgotten once all of it was taken."""
+
+    def __init__(self, plan: DetectionPlan, data: Data) -> None:
+        self.plan, self.data = plan, data
+        self.place = {n: k for k, n in enumerate(data.annotations.images.name)}
+        n = -(-len(self.place) // BLOCK)
+        self.locks = [Lock() for _ in range(n)]
+        self.blocks: list[dict[str, Record] | None] = [None] * n
+
+    def record(self, name: str) -> Record:
+        b = self.place[name] // BLOCK
+        with self.locks[b]:
+            made = self.blocks[b]
+            if made is None:
+                made = self.blocks[b] = self._made(b)
+            record = made.pop(name)
+            if not made:
+                self.blocks[b] = None
+            return record
+
+    def _made(self, b: int) -> dict[str, Record]:
+        at = np.arange(b * BLOCK, min((b + 1) * BLOCK, len(self.place)))
+        packed: dict[str, list[bytes]] = {}
+        for name in self.plan.statistics:
+            rules = self.data.rules if name == Detections.name else self.data.rules.bounded
+            packed[name] = [d.to_bytes() for d in one_image(self.data.judged(at, rules))]
+        images = self.data.annotations.images
+        digests = self.plan.digests(Job("", self.plan.gt, self.plan.pred))
+        files = os.path.abspath(self.plan.gt), os.path.abspath(self.plan.pred)
+        out: dict[str, Record] = {}
+        for k, i in enumerate(at.tolist()):
+            shape = int(images.height[i]), int(images.width[i])
+            kept = {name: blobs[k] for name, blobs in packed.items()}
+            out[images.name[i]] = Record(images.name[i], kept, shape, *files, digests=digests)
+        return out
+
+
+_made: dict[DetectionPlan, _Blocks] = {}
+
+
+def _counted(plan: DetectionPlan, data: Data) -> _Blocks:
+    with _reading:
+        found = _made.get(plan)
+        if found is None or found.data is not data:
+            _made.clear()
+            found = _made[plan] = _Blocks(plan, data)
+        return found
+
+
+def plan(question: Question, names: Sequence[str]) -> DetectionPlan:
+    """How the images of a run are counted; `names` are the statistics that its metrics are over."""
+    wanted = tuple(n for n in DETECTED if n in names) or (Detections.name,)
+    if question.on == "box" and wanted != (Detections.name,):
+        raise UsageError("boundaries are those of masks; leave --on box away")
+    return DetectionPlan(Path(question.gt), Path(question.pred), question.convention, question.on, wanted)
+
+
+def decide(question: Question, data: Data) -> tuple[Facts, list[str]]:
+    """The facts of the whole data set, and what the user should be told about them."""
+    facts = Facts(
+        "detection", data.labels, convention=data.rules.name, objects=True, on=data.on, groups=data.groups
+    )  # fmt: skip
+    said = (
+        ["task detection: the ground truth is JSON with categories and annotations"] if question.task == "auto" else []
+    )
+    for side, x in (("ground truth", data.annotations), ("results", data.results)):
+        said += [f"{side}: {note}" for note in (*x.repairs, *x.notes)]
+    if data.rules is LVIS and question.convention is None:
+        said.append("convention lvis: the images list the categories that they were checked for")
+    return facts, [*said, *_empty(data), *_cut(data), *_moved(data)]
+
+
+def _empty(data: Data) -> list[str]:
+    """Annotations whose mask has no pixel, as polygons outside their image have: nothing can match them."""
+    if data.on == "box":
+        return []
+    source = data.annotations.segmentation
+    bare = np.flatnonzero(source.masks().areas() == 0)
+    if not bare.size:
+        return []
+    at = f"{source.root}[{source.row[bare[0]]}].segmentation"
+    return [f"{bare.size:,} annotations have a mask that covers no pixel of the image, the first at `{at}`"]
+
+
+def _cut(data: Data) -> list[str]:
+    """Detections that are too many to count."""
+    r, most = data.results, data.rules.per_image or data.rules.cap
+    key = r.image if data.rules.per_image else r.image * len(data.annotations.categories) + r.category
+    left = int(np.maximum(np.bincount(key) - most, 0).sum()) if key.size else 0
+    of = "detections" if data.rules.per_image else "detections of a class"
+    said = (
+        f"{left:,} detections left out: at most {most} {of} count in an image (maxDets), those of the greatest scores"
+    )
+    return [said] if left else []
+
+
+def _moved(data: Data) -> list[str]:
+    """Where pycocotools would print something else: which rule moves which number."""
+    if data.rules.name != FIXED.name:
+        return []
+    every = np.arange(len(data.annotations.images))
+
+    def numbers(rules: Rules) -> Floats:
+        found = data.judged(every, rules)
+        return np.array([METRICS[name].values(found)[-1] for name in TWELVE])
+
+    plain, fixed = numbers(COCO), numbers(data.rules)
+    if _differences(plain, fixed) == "":
+        return []
+    said = [f"pycocotools would print otherwise (--convention coco): {_differences(fixed, plain)}"]
+    for rule, change in FIXES.items():
+        if moved := _differences(plain, numbers(replace(COCO, **change))):
+            said.append(f"{rule}: that alone moves {moved}")
+    return said
+
+
+def _differences(a: Floats, b: Floats) -> str:
+    moved = [
+        (n, x, y) for n, x, y in zip(TWELVE, a.tolist(), b.tolist(), strict=True) if x != y and not (x != x and y != y)
+    ]
+    return ", ".join(f"{n} {x:.6g} -> {y:.6g}" for n, x, y in moved if abs(x - y) > 1e-12 or x != x or y != y)

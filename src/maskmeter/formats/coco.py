@@ -1,0 +1,474 @@
+"""COCO detection files: ground truth with images, categories and annotations, and lists of results.
+
+Conventions
+    Images and categories are numbered in ascending order of their ids; `image` and `category` of an annotation
+    are these numbers. Annotations and results keep the order of the file. The columns hold what the file says:
+    an `id` may be 0 or occur twice, an `area` is the field as it stands (NaN where there is none), so that a
+    convention can treat them as it has to. The ids of results mean nothing and are not read.
+
+    Strict, without guessing. Repaired, and listed in `repairs`: ids that are strings of digits or floats, a
+    missing `iscrowd` (0), a missing annotation id, a polygon that lies bare, categories or images of equal name,
+    a missing image size where the RLEs give it, annotations of images that are not listed (left out: they are no
+    part of the set). Every other member, as `info` and `licenses`, may hold anything or be missing. Said, and left
+    as it is, in `notes`: objects that are there twice, ids that occur twice, scores above 1. An error, with the place
+    in the JSON and what to do: everything else, as a mask of another size than its image or a result without score.
+
+    Files may be compressed with gzip and begin with a byte order mark. Compressed counts stay in the bytes of
+    the file until `Segmentations.masks` decodes them.
+
+LVIS files are read the same way, with `neg_category_ids`, `not_exhaustive_category_ids` and `frequency`.
+A file with `segments_info` is panoptic and refused; see `panoptic`.
+
+Reference: Data format, https://cocodataset.org/#format-data
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, FormatError
+from ._coco_lists import Categories, Images, Lists, read_categories, read_images
+from ._coco_records import (
+    BOX,
+    CATEGORY,
+    COUNTS,
+    CROWD,
+    ID,
+    IMAGE,
+    NONE,
+    POLYGONS,
+    SCORE,
+    STRING,
+    Document,
+    Findings,
+    Records,
+    parse,
+    scan,
+)  # fmt: skip
+from ._file import DEFAULT_MAX_BYTES, load_writable
+from ._json import BOM
+from .panoptic import is_panoptic
+
+if TYPE_CHECKING:
+    from ..rle import Masks
+
+__all__ = [
+    "KINDS", "Annotations", "Categories", "Images", "Lists", "Results", "Segmentations", "is_detection",
+    "read_annotations", "read_results",
+]  # fmt: skip
+
+KINDS = ("box only", "polygons", "compressed RLE", "uncompressed RLE")
+"""What the kinds of segmentation are called."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Path_ = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Segmentations:
+    """The masks of a file, not decoded: `kind` is 0 none, 1 polygons, 2 compressed counts, 3 a list of counts.
+
+    `span` are the bytes of compressed counts in `text`; `size` is height and width, for polygons those of the image.
+    `row` numbers the record in the file, for messages. See `Records` for the flat columns.
+    """
+
+    text: bytes | bytearray | memoryview
+    kind: NDArray[np.uint8]
+    span: Ints
+    size: Ints
+    xy: Floats
+    polygon_offsets: Ints
+    mask_offsets: Ints
+    counts: Ints
+    count_offsets: Ints
+    row: Ints
+    root: str
+    path: str
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def masks(self, indices: NDArray[Any] | None = None) -> Masks:
+        """The masks of `indices` (default: all), in that order. FormatError names the record that has none."""
+        from .. import rle
+
+        chosen = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
+        kinds = self.kind[chosen]
+        if (kinds == NONE).any():
+            first = int(chosen[np.flatnonzero(kinds == NONE)[0]])
+            boxes = "gives only a box, and a box is no mask: submit segmentations, or evaluate boxes with --on box"
+            raise FormatError(f"there is no mask to evaluate: the record {boxes} - at `{self._at(first)}`", self.path)
+        parts: list[Masks] = []
+        order: list[Ints] = []
+        for kind in (POLYGONS, STRING, COUNTS):
+            if (where := np.flatnonzero(kinds == kind)).size:
+                parts.append(self._decoded(kind, chosen[where]))
+                order.append(where)
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return rle.Masks(np.empty(0, np.uint32), np.zeros(1, np.int64), np.empty((0, 2), np.int64))
+        joined = rle.Masks(
+            np.concatenate([m.counts for m in parts]),
+            np.cumsum(np.concatenate([[0], *(np.diff(m.offsets) for m in parts)])),
+            np.concatenate([m.sizes for m in parts]),
+        )
+        return joined.take(np.argsort(np.concatenate(order), kind="stable"))
+
+    def _decoded(self, kind: int, rows: Ints) -> Masks:
+        from .. import rle
+
+        sizes = self.size[rows]
+        try:
+            if kind == STRING:
+                return rle.from_strings(self.text, self.span[rows], sizes)
+            if kind == COUNTS:
+                counts, offsets = _taken(self.counts, self.count_offsets, rows)
+                return rle.from_counts(counts, offsets, sizes)
+            polygons, masks = _taken(np.arange(len(self.polygon_offsets) - 1), self.mask_offsets, rows)
+            xy, offsets = _taken(self.xy, self.polygon_offsets, polygons)
+            return rle.from_polygons(xy, offsets, masks, sizes)
+        except DataError as error:
+            index = cast(int | None, getattr(error, "index", None))
+            at = "" if index is None else f" - at `{self._at(int(rows[index]))}`"
+            raise FormatError(f"{error.message}{at}", self.path) from None
+
+    def _at(self, i: int) -> str:
+        return f"{self.root}[{self.row[i]}].segmentation"
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """A ground truth, one row for each annotation in the order of the file."""
+
+    path: str
+    images: Images
+    categories: Categories
+    row: Ints
+    id: Ints
+    image: Ints
+    category: Ints
+    area: Floats
+    crowd: NDArray[np.bool_]
+    ignore: NDArray[np.bool_]
+    box: Floats
+    segmentation: Segmentations
+    repairs: list[str]
+    notes: list[str]
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Detections, one row for each in the order of the file."""
+
+    path: str
+    row: Ints
+    image: Ints
+    category: Ints
+    score: Floats
+    area: Floats
+    box: Floats
+    segmentation: Segmentations
+    repairs: list[str]
+    notes: list[str]
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def is_detection(path: Path_) -> bool:
+    """Whether a file is JSON, by its name (.json, .json.gz) and by its content no panoptic file."""
+    name = Path(path)
+    named = name.name.lower().endswith((".json", ".json.gz"))
+    return named and name.is_file() and not is_panoptic(name)
+
+
+def read_annotations(path: Path_) -> Annotations:
+    """The ground truth of a COCO or LVIS file. Raises FormatError."""
+    found = Findings(os.fspath(path))
+    document = _document(found)
+    if document.is_list:
+        raise FormatError(
+            "is a list, as results are; the ground truth is an object with images, annotations and categories", path
+        )
+    categories = read_categories(document.categories, found)
+    images = read_images(document.images, categories, found)
+    found.raise_problems()
+    r = document.records
+    _needed(r, IMAGE, "image_id", document.root, found)
+    _needed(r, CATEGORY, "category_id", document.root, found)
+    _areas(r, document.root, found)
+    found.raise_problems()
+    image, listed = _numbers(images.id, r.image)
+    if not listed.all():
+        first = int(np.flatnonzero(~listed)[0])
+        found.repair(
+            "image_id is of no image in `images`: left out, as the image is no part of the set",
+            f"{document.root}[{first}].image_id", int((~listed).sum()),
+        )  # fmt: skip
+    kept = np.flatnonzero(listed)
+    category = _category_numbers(categories, r, kept, document.root, found)
+    images = _sizes(images, r, image, kept, document.root, found)
+    ids = _ids(r, kept, document.root, found)
+    found.raise_problems()
+    if images.negative is None and not (r.has[kept] & CROWD).all():  # LVIS knows no crowds
+        lacking = np.flatnonzero(~(r.has[kept] & CROWD).astype(bool))
+        found.repair("iscrowd is missing: read as 0", f"{document.root}[{kept[lacking[0]]}]", len(lacking))
+    notes = [*_id_notes(r, kept), *_twice(r, document, kept, image, category)]
+    if not kept.size:
+        notes.append("there are no annotations: nothing can be found, and AP is undefined")
+    image = image[kept]
+    return Annotations(
+        path=found.path, images=images, categories=categories, row=kept, id=ids, image=image, category=category,
+        area=r.area[kept], crowd=r.crowd[kept] == 1, ignore=r.ignore[kept] == 1, box=r.box[kept],
+        segmentation=_segmentations(document, kept, images, image, found.path), repairs=found.repairs, notes=notes,
+    )  # fmt: skip
+
+
+def read_results(path: Path_, annotations: Annotations) -> Results:
+    """The results for a ground truth, whose images and categories they must have. Raises FormatError."""
+    found = Findings(os.fspath(path))
+    document = _document(found)
+    if not document.is_list:
+        raise FormatError(
+            "is an object, not a list: results are a list of objects with image_id, category_id, score and segmentation"
+            " or bbox; write the list under `$.annotations` alone, each with a score", path,
+        )  # fmt: skip
+    r = document.records
+    _needed(r, IMAGE, "image_id", "$", found)
+    _needed(r, CATEGORY, "category_id", "$", found)
+    _needed(r, SCORE, "score", "$", found)
+    found.raise_problems()
+    images = annotations.images
+    image, listed = _numbers(images.id, r.image)
+    if not listed.all():
+        first = int(np.flatnonzero(~listed)[0])
+        found.problem(
+            f"image_id {r.image[first]} does not exist in the ground truth {annotations.path}; evaluate against the "
+            "ground truth that has the image, or leave its results out", f"$[{first}].image_id", int((~listed).sum()),
+        )  # fmt: skip
+    rows = np.flatnonzero(listed)
+    category = _category_numbers(annotations.categories, r, rows, "$", found)
+    images = _sizes(images, r, image, rows, "$", found)
+    found.raise_problems()
+    neither = (r.kind == NONE) & ~(r.has & BOX).astype(bool)
+    if neither.any():
+        found.problem("the result has neither segmentation nor bbox", f"$[{np.flatnonzero(neither)[0]}]",
+                      int(neither.sum()))  # fmt: skip
+    found.raise_problems()
+    notes = _twice(r, document, rows, image, category)
+    if (odd := (r.score < 0) | (r.score > 1)).any():
+        first = int(np.flatnonzero(odd)[0])
+        notes.append(
+            f"{int(odd.sum()):,} scores lie outside 0 to 1, the first is {r.score[first]:g} at `$[{first}].score`; "
+            "only their order matters"
+        )
+    if not len(r):
+        notes.append("there are no results: everything is missed")
+    return Results(
+        path=found.path, row=rows, image=image, category=category, score=r.score, area=r.area, box=r.box,
+        segmentation=_segmentations(document, rows, images, image, found.path), repairs=found.repairs, notes=notes,
+    )  # fmt: skip
+
+
+def _document(found: Findings) -> Document:
+    """The file at `found.path` by whichever way can read it. Raises FormatError."""
+    text = load_writable(found.path)
+    if text[:2].tobytes() == b"\x1f\x8b":
+        text = np.frombuffer(bytearray(_inflated(text.tobytes(), found.path)), np.uint8)
+    if text[:3].tobytes() == BOM:
+        text = text[3:]
+    return scan(text) or parse(text.data, found)
+
+
+def _inflated(data: bytes, path: str, limit: int = DEFAULT_MAX_BYTES) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while data.strip(b"\0"):  # one member of gzip after the other; zeros are padding
+            member = zlib.decompressobj(31)
+            parts.append(member.decompress(data, limit + 1 - size))
+            size += len(parts[-1])
+            if size > limit:
+                raise FormatError(f"inflates to more than the limit of {limit} bytes", path)
+            if not member.eof:
+                raise FormatError("is truncated gzip data; copy it again", path)
+            data = member.unused_data
+    except zlib.error as error:
+        raise FormatError(f"is damaged gzip data ({error}); copy it again", path) from None
+    return b"".join(parts)
+
+
+def _needed(r: Records, bit: int, name: str, root: str, found: Findings) -> None:
+    lacking = (r.has & bit) == 0
+    if lacking.any():
+        found.problem(f"{name} is missing", f"{root}[{np.flatnonzero(lacking)[0]}]", int(lacking.sum()))
+
+
+def _areas(r: Records, root: str, found: Findings) -> None:
+    if (negative := r.area < 0).any():
+        first = int(np.flatnonzero(negative)[0])
+        found.problem(
+            f"area is {r.area[first]:g}, below 0; correct it, or remove the field so that the mask's area is taken",
+            f"{root}[{first}].area", int(negative.sum()),
+        )  # fmt: skip
+
+
+def _numbers(ids: Ints, wanted: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """The place of each of `wanted` among the ascending `ids`, and whether it is there."""
+    if not len(ids):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    low, extent = int(ids[0]), int(ids[-1]) - int(ids[0]) + 1
+    if extent > 2**22:
+        place = np.searchsorted(ids, wanted)
+        place[place == len(ids)] = 0
+        return place, ids[place] == wanted
+    table = np.full(extent + 1, -1, np.int64)  # faster than searching; the last entry is for ids outside
+    table[ids - low] = np.arange(len(ids))
+    inside = (wanted >= low) & (wanted <= int(ids[-1]))
+    place = table[np.where(inside, wanted, low + extent) - low]
+    known = place >= 0
+    return np.where(known, place, 0), known
+
+
+def _category_numbers(categories: Categories, r: Records, rows: Ints, root: str, found: Findings) -> Ints:
+    wanted = r.category[rows]
+    number, known = _numbers(categories.id, wanted)
+    if not known.all():
+        first = int(np.flatnonzero(~known)[0])
+        shown = ", ".join(map(str, categories.id[:8].tolist())) + (", ..." if len(categories) > 8 else "")
+        shifted = _numbers(categories.id, wanted + 1)[1].all() or _numbers(categories.id, wanted - 1)[1].all()
+        found.problem(
+            f"category_id {wanted[first]} does not exist: the categories of the ground truth are {shown}"
+            + ("; are the ids off by one, numbered from 0?" if shifted else ""),
+            f"{root}[{rows[first]}].category_id", int((~known).sum()),
+        )  # fmt: skip
+    return number
+
+
+def _sizes(images: Images, r: Records, image: Ints, rows: Ints, root: str, found: Findings) -> Images:
+    """The images with the sizes that only their RLEs tell; an RLE of another size than its image is a problem."""
+    rows = rows[(r.kind[rows] == STRING) | (r.kind[rows] == COUNTS)]
+    height, width = images.height.copy(), images.width.copy()
+    at = image[rows]
+    untold = (height[at] == 0) | (width[at] == 0)
+    if untold.any():
+        first = int(rows[np.flatnonzero(untold)[0]])
+        number, where = np.unique(at[untold], return_index=True)
+        lead = rows[untold][where]
+        height[number], width[number] = r.size[lead, 0], r.size[lead, 1]
+        found.repair("the image has no size: taken from its RLEs", f"{root}[{first}].segmentation.size", len(number))
+    wrong = (r.size[rows, 0] != height[at]) | (r.size[rows, 1] != width[at])
+    if wrong.any():
+        k = int(np.flatnonzero(wrong)[0])
+        h, w = r.size[rows[k]].tolist()
+        remedy = "correct one of them"
+        if h == width[at[k]] and w == height[at[k]]:
+            remedy = "size is [height, width], these seem swapped"
+        found.problem(
+            f"the mask has size [{h}, {w}], where its image {images.id[at[k]]} is {height[at[k]]} high and "
+            f"{width[at[k]]} wide; {remedy}",
+            f"{root}[{rows[k]}].segmentation.size", int(wrong.sum()),
+        )  # fmt: skip
+    return replace(images, height=height, width=width)
+
+
+def _ids(r: Records, kept: Ints, root: str, found: Findings) -> Ints:
+    """The ids; those that are missing are numbered after the greatest."""
+    ids = r.id[kept].copy()
+    lacking = np.flatnonzero((r.has[kept] & ID) == 0)
+    if lacking.size:
+        greatest = int(ids.max(initial=0))
+        ids[lacking] = greatest + 1 + np.arange(len(lacking))
+        found.repair("the annotation has no id: numbered after the others", f"{root}[{kept[lacking[0]]}]", len(lacking))
+    return ids
+
+
+def _id_notes(r: Records, kept: Ints) -> list[str]:
+    notes: list[str] = []
+    ids = r.id[kept][(r.has[kept] & ID) != 0]
+    if (ids == 0).any():
+        notes.append("an annotation has id 0, which pycocotools takes for no match")
+    values, n = np.unique(ids, return_counts=True)
+    if (n > 1).any():
+        notes.append(
+            f"{int((n > 1).sum()):,} annotation ids are duplicates, the first is {values[n > 1][0]}; "
+            "ids are only names here, where pycocotools mixes the annotations up"
+        )
+    return notes
+
+
+def _twice(r: Records, document: Document, rows: Ints, image: Ints, category: Ints) -> list[str]:
+    """A note where a record says the same as one before it: image, category, score, box and segmentation."""
+    mixed = np.zeros(len(rows), np.uint64)
+    lengths = r.span[:, 1] - r.span[:, 0] + np.diff(r.count_offsets) + np.diff(r.mask_offsets)
+    columns = [
+        image[rows] if len(image) != len(rows) else image,
+        category,
+        r.score[rows],
+        lengths[rows],
+        *r.box[rows].T,
+    ]
+    for column in columns:
+        mixed = (mixed ^ np.ascontiguousarray(column).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    ordered = np.sort(mixed)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return []
+    order = np.argsort(mixed, kind="stable")
+    same = np.flatnonzero(mixed[order][1:] == mixed[order][:-1])
+    pairs = [
+        (a, b)
+        for a, b in zip(rows[order[same]].tolist(), rows[order[same + 1]].tolist(), strict=True)
+        if _content(r, document.text, a) == _content(r, document.text, b)
+    ]
+    if not pairs:
+        return []
+    a, b = min(pairs, key=lambda p: p[1])
+    what = "results" if document.is_list else "annotations"
+    return [
+        f"{len(pairs):,} duplicate {what}, the first `{document.root}[{b}]`, the same as `{document.root}[{a}]`; "
+        "each counts as one more object"
+    ]
+
+
+def _content(r: Records, text: bytes | bytearray | memoryview, i: int) -> tuple[Any, ...]:
+    """What two duplicates have in common."""
+    polygons = r.polygon_offsets[r.mask_offsets[i] : r.mask_offsets[i + 1] + 1]
+    return (
+        r.image[i], r.category[i], r.score[i].tobytes(), r.box[i].tobytes(), r.crowd[i], r.kind[i],
+        bytes(text[r.span[i, 0] : r.span[i, 1]]), r.size[i].tobytes(), np.diff(polygons).tobytes(),
+        r.xy[polygons[0] : polygons[-1]].tobytes(), r.counts[r.count_offsets[i] : r.count_offsets[i + 1]].tobytes(),
+    )  # fmt: skip
+
+
+def _segmentations(document: Document, rows: Ints, images: Images, image: Ints, path: str) -> Segmentations:
+    r = document.records
+    sizes = np.stack([images.height[image], images.width[image]], 1)
+    polygons, masks = _taken(np.arange(len(r.polygon_offsets) - 1), r.mask_offsets, rows)
+    xy, polygon_offsets = _taken(r.xy, r.polygon_offsets, polygons)
+    counts, count_offsets = _taken(r.counts, r.count_offsets, rows)
+    return Segmentations(
+        document.text, r.kind[rows], r.span[rows], sizes, xy, polygon_offsets, masks, counts, count_offsets, rows,
+        document.root, path,
+    )  # fmt: skip
+
+
+def _taken(values: NDArray[Any], offsets: Ints, rows: Ints) -> tuple[NDArray[Any], Ints]:
+    """The runs of `values` that belong to `rows`, one after the other, and where each begins."""
+    if len(rows) == len(offsets) - 1 and np.array_equal(rows, np.arange(len(rows))):
+        return values, offsets
+    lengths = np.diff(offsets)[rows]
+    begins = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return values[np.repeat(offsets[:-1][rows] - begins[:-1], lengths) + np.arange(begins[-1])], begins

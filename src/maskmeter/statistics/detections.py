@@ -1,0 +1,427 @@
+"""Scored detections, which of them match, and how many objects there are to be found: what AP and AR are made of.
+
+What is kept of an image is small: of each detection its class, score, place among those of its class, and for each
+area range and IoU threshold two bits, *matched* and *left out*; of each object its class and the area ranges in which
+it is counted. The shapes are dropped. Curves of all images, of each, and of resamples are read from it.
+
+Merging: rows are concatenated. Detections are in the order of class, score and image whatever the order of arrival;
+images go by the number that the file gives them, as pycocotools takes them, so its ties come out alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import (
+    Cells,
+    Matched,
+    Meetings,
+    Ranked,
+    accumulate_detections,
+    boxes_that_meet,
+    match_detections,
+    resampled_detections,
+    weighted_sums,
+)
+from ._codec import from_bytes, to_bytes
+from .detection_order import by_content, claimed
+from .detection_rules import Rules
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Words = NDArray[np.uint64]
+
+CELLS = 1024  # curves that are held at once
+
+# IoU of pairs (detection, object), by their places in the inputs; of a crowd, the share of the detection.
+IoU = Callable[[Ints, Ints, Bools], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of one side, in file order.
+
+    image, class_  places among the images and classes
+    area           float64
+    box            (N, 4) x, y, width, height: tight around the mask where masks are judged
+    content        int64, a number made of the shape: tells objects apart that are alike in area and box
+    score          of detections
+    crowd, ignore, unmarked  of ground truths; `excused` of detections (see `kernels.match_detections`)
+    size           area of the mask, where that bounds what two objects share; None for boxes
+    """
+
+    image: Ints
+    class_: Ints
+    area: Floats
+    box: Floats
+    content: Ints
+    score: Floats = field(default_factory=lambda: np.empty(0))
+    crowd: Bools = field(default_factory=lambda: np.empty(0, bool))
+    ignore: Bools = field(default_factory=lambda: np.empty(0, bool))
+    unmarked: Bools = field(default_factory=lambda: np.empty(0, bool))
+    excused: Bools = field(default_factory=lambda: np.empty(0, bool))
+    size: Floats | None = None
+
+    def take(self, at: Ints) -> Objects:
+        """These objects, in this order."""
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        taken: dict[str, Any] = {k: x[at] if x is not None and len(x) else x for k, x in parts.items()}
+        return Objects(**taken)
+
+
+class Judged(NamedTuple):
+    """What came of matching: objects in the order in which they were judged, their places in the inputs, the pairs."""
+
+    found: Objects
+    truths: Objects
+    found_at: Ints
+    truths_at: Ints
+    rank: Ints
+    cells: Cells
+    keys: Ints
+    pairs: Meetings
+    matched: Matched
+
+
+def judge(truths: Objects, found: Objects, rules: Rules, iou: IoU | None, partners: bool = False) -> Judged:
+    """Match detections with objects of their class and image under the rules; without `iou` boxes are judged."""
+    classes = 1 + max(int(x.class_.max(initial=0)) for x in (truths, found))
+    key_t, key_f = (x.image * classes + x.class_ for x in (truths, found))
+    if rules.filed:
+        t_at, f_at = np.argsort(key_t, kind="stable"), np.lexsort((-found.score, key_f))
+    else:
+        t_at = by_content(key_t, truths, truths.ignore, truths.crowd)
+        f_at = by_content(key_f, found, -found.score)
+    cells, keys = _cells(key_t[t_at], key_f[f_at])
+    rank = np.arange(f_at.size) - np.repeat(cells.detections[:-1], np.diff(cells.detections))
+    if rules.filed:  # what is cut meets nobody
+        f_at = f_at[rank < rules.cap]
+        cells, keys = _cells(key_t[t_at], key_f[f_at])
+    t, f = truths.take(t_at), found.take(f_at)
+    pairs = _meetings(t, f, t_at, f_at, cells, rules, iou)
+    if not rules.filed:
+        order = claimed(cells, f.score, pairs, t.crowd | t.ignore)
+        f, f_at, pairs = f.take(order), f_at[order], _renumbered(pairs, order)
+        if (kept := np.flatnonzero(rank < rules.cap)).size < rank.size:
+            f, f_at, pairs = f.take(kept), f_at[kept], _renumbered(pairs, kept)
+            cells, keys = _cells(key_t[t_at], key_f[f_at])
+    rank = np.arange(f_at.size) - np.repeat(cells.detections[:-1], np.diff(cells.detections))
+    none_t, none_f = np.zeros(t_at.size, bool), np.zeros(f_at.size, bool)
+    marks = {
+        "ignore": t.ignore, "crowd": t.crowd,
+        "unmarked": t.unmarked if t.unmarked.size else none_t, "excused": f.excused if f.excused.size else none_f,
+    }  # fmt: skip
+    matched = match_detections(cells, pairs, f.area, t.area, marks, rules.steps, rules.ranges, partners)
+    return Judged(f, t, f_at, t_at, rank, cells, keys, pairs, matched)
+
+
+def _cells(truths: Ints, found: Ints) -> tuple[Cells, Ints]:
+    """The cells that occur, from ascending keys of both sides."""
+    keys = np.union1d(truths, found)
+    return Cells(*(np.append(np.searchsorted(x, keys), x.size) for x in (found, truths))), keys
+
+
+def _meetings(t: Objects, f: Objects, t_at: Ints, f_at: Ints, cells: Cells, rules: Rules, iou: IoU | None) -> Meetings:
+    """The pairs that reach the least threshold."""
+    least = min(rules.thresholds, default=1.0)
+    bounds = None if iou is None or f.size is None or t.size is None else (f.size, t.size)
+    near = boxes_that_meet(cells, f.box, t.box, t.crowd, bounds, least if bounds or iou is None else 0.0)
+    if iou is None:
+        return near
+    values = iou(f_at[near.detection], t_at[near.truth], t.crowd[near.truth])
+    kept = values >= least
+    return Meetings(near.detection[kept], near.truth[kept], values[kept])
+
+
+def _renumbered(pairs: Meetings, order: Ints) -> Meetings:
+    """The pairs of the detections `order`, in this order."""
+    place = np.full(1 + max(int(x.max(initial=-1)) for x in (order, pairs.detection)), -1)
+    place[order] = np.arange(order.size)
+    d = place[pairs.detection]
+    by = np.lexsort((pairs.truth, d))
+    by = by[d[by] >= 0]
+    return Meetings(d[by], pairs.truth[by], pairs.iou[by])
+
+
+class Cell(NamedTuple):
+    """Curves of classes in images: precision (T, R, cells), recall (T, cells), by image and class."""
+
+    image: Ints
+    class_: Ints
+    precision: Floats
+    recall: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Detections of all images, of each, or of resamples, under one set of rules.
+
+    image_number   (I,) what orders the images
+    classes        (K,) ids, ascending
+    group          (K,) the frequency group of a class: 0 none, 1 rare, 2 common, 3 frequent
+    det_class, det_image, det_rank, det_score   (N,) sorted by class, score, image, rank
+    hits, ignored  (A, N) bits by threshold
+    gt_class, gt_image  (G,) places
+    gt_counted     (A, G) whether an object is looked for in an area range
+    averaged       (K,) whether a class takes part in means over classes; None for all
+    binary         objects have no classes
+    weights        None: all images together; "images": each; a matrix (B, I): resamples
+    """
+
+    name: ClassVar[str] = "detections"
+
+    rules: Rules
+    image_number: Ints
+    classes: Ints
+    group: Ints
+    det_class: Ints
+    det_image: Ints
+    det_rank: Ints
+    det_score: Floats
+    hits: Words
+    ignored: Words
+    gt_class: Ints
+    gt_image: Ints
+    gt_counted: Bools
+    averaged: Bools | None = None
+    weights: Floats | str | None = None
+    binary: bool = False
+    memo: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
+
+    @property
+    def images(self) -> int:
+        """How many images there are."""
+        return self.image_number.size
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """The shape in front of the classes: that of the images or of the resamples."""
+        if self.weights is None:
+            return ()
+        return (self.images if isinstance(self.weights, str) else len(self.weights),)
+
+    # Reading
+
+    def precision(self, area: str = "all", cap: int | None = None) -> tuple[Floats, Floats, Floats] | None:
+        """Precision and score (T, R, K) and recall (T, K) of all images; None where the rules have no such range."""
+        a, cap = self.rules.area(area), self.rules.cap if cap is None else cap
+        if a is None or cap > self.rules.cap:
+            return None
+        if ("precision", a, cap) not in self.memo:
+            objects = np.bincount(self.gt_class[self.gt_counted[a]], minlength=self.classes.size).astype(np.int64)
+            begin = np.searchsorted(self.det_class, np.arange(self.classes.size + 1))
+            self.memo["precision", a, cap] = accumulate_detections(self._ranked(a, begin), objects, cap)
+        return self.memo["precision", a, cap]
+
+    def table(self, area: str = "all", cap: int | None = None) -> tuple[Floats, Floats] | None:
+        """(..., K, T) of resamples the area under the curve, and the recall; NaN where undefined."""
+        a, cap = self.rules.area(area), self.rules.cap if cap is None else cap
+        if a is None or cap > self.rules.cap:
+            return None
+        if ("table", a, cap) not in self.memo:
+            self.memo["table", a, cap] = self._trapezoids(a) if self.rules.trapezoid else self._resampled(a, cap)
+        return self.memo["table", a, cap]
+
+    def objects(self, area: str = "all") -> Ints:
+        """(K,) the objects to be found."""
+        a = self.rules.area(area)
+        at = self.gt_class if a is None else self.gt_class[self.gt_counted[a]]
+        return np.bincount(at, minlength=self.classes.size).astype(np.int64)
+
+    def by_image(self) -> Detections:
+        """The same, answering for each image."""
+        return replace(self, weights="images", memo={})
+
+    def resampled(self, weights: Floats) -> Detections:
+        """The same, answering for resamples: image i is there weights[b, i] times."""
+        return replace(self, weights=weights, memo={})
+
+    def among(self, classes: Ints) -> Detections:
+        """The same with these classes, which hold all of its own."""
+        place = np.searchsorted(classes, self.classes)
+        none = np.zeros(classes.size, np.int64)
+        return replace(
+            self, classes=classes, group=none, averaged=None, memo={},
+            det_class=place[self.det_class], gt_class=place[self.gt_class],
+        )  # fmt: skip
+
+    def _ranked(self, a: int, begin: Ints, order: Ints | None = None) -> Ranked:
+        parts = self.det_score, self.det_rank, self.hits[a], self.ignored[a]
+        if order is not None:
+            parts = tuple(x[order] for x in parts)
+        return Ranked(begin, *parts, self.rules.levels, self.rules.steps.size, not self.rules.filed)  # type: ignore[arg-type]
+
+    def each_image(self, area: str = "all", cap: int | None = None) -> Iterator[Cell]:
+        """The curves of the images that have objects in a range of area, some at a time."""
+        a, cap = self.rules.area(area), self.rules.cap if cap is None else cap
+        if a is None or cap > self.rules.cap:
+            return
+        k, counted = self.classes.size, self.gt_counted[a]
+        cells, objects = np.unique(self.gt_image[counted] * k + self.gt_class[counted], return_counts=True)
+        own = self.det_image * k + self.det_class
+        order = np.argsort(own, kind="stable")
+        own = own[order]
+        first = np.flatnonzero(np.diff(cells // k, prepend=-1))  # whole images at a time
+        cuts = np.append(first[np.flatnonzero(np.diff(first // CELLS, prepend=-1))], cells.size).tolist()
+        for low, high in pairwise(cuts):
+            here = cells[low:high]
+            mine = order[np.searchsorted(own, here[0]) : np.searchsorted(own, here[-1], "right")]
+            mine = mine[np.isin(self.det_image[mine] * k + self.det_class[mine], here)]
+            begin = np.append(np.searchsorted(self.det_image[mine] * k + self.det_class[mine], here), mine.size)
+            found = accumulate_detections(self._ranked(a, begin, mine), objects[low:high], cap)
+            yield Cell(here // k, here % k, found[0], found[2])
+
+    def _resampled(self, a: int, cap: int) -> tuple[Floats, Floats]:
+        weights = np.ascontiguousarray(self.weights, np.float64)
+        k = self.classes.size
+        key = self.gt_image * k + self.gt_class
+        counts = np.bincount(key[self.gt_counted[a]], minlength=self.images * k).reshape(self.images, k)
+        begin = np.searchsorted(self.det_class, np.arange(k + 1))
+        objects = weighted_sums(weights, counts.astype(np.float64))
+        return resampled_detections(self._ranked(a, begin), weights, self.det_image, objects, cap)
+
+    def _trapezoids(self, a: int) -> tuple[Floats, Floats]:
+        """The tables of Cityscapes: a class with objects and without detections has 0."""
+        if self.weights is None:
+            weights = np.ones((1, self.images))
+        else:
+            weights = np.eye(self.images) if isinstance(self.weights, str) else self.weights
+        k, t = self.classes.size, self.rules.steps.size
+        area, recall = np.full((2, len(weights), k, t), np.nan)
+        bits = (np.uint64(1) << np.arange(t, dtype=np.uint64))[:, None]
+        right, kept = (self.hits[a] & bits) > 0, (self.ignored[a] & bits) == 0
+        for b, w in enumerate(weights):
+            gts = np.bincount(self.gt_class[self.gt_counted[a]], w[self.gt_image[self.gt_counted[a]]], k)
+            here = w[self.det_image]
+            for c in np.flatnonzero(gts > 0).tolist():
+                mine = self.by_class[c]
+                for i in range(t):
+                    at = kept[i, mine] & (here[mine] > 0)
+                    parts = self.det_score[mine][at], right[i, mine][at].astype(np.float64), here[mine][at]
+                    found = float((parts[1] * parts[2]).sum())
+                    area[b, c, i] = area_under(*parts, float(gts[c]) - found) if here[mine].any() else 0.0
+                    recall[b, c, i] = found / gts[c]
+        return (area[0], recall[0]) if self.weights is None else (area, recall)
+
+    # Keeping
+
+    def to_bytes(self) -> bytes:
+        """One image, packed."""
+        arrays = {n: getattr(self, n) for n in _KEPT}
+        arrays["det_score"] = self.det_score.view(np.int64)
+        return to_bytes({n: x.astype(np.int64) for n, x in arrays.items()})
+
+    @cached_property
+    def by_class(self) -> list[slice]:
+        """Where the detections of each class lie."""
+        begin = np.searchsorted(self.det_class, np.arange(self.classes.size + 1)).tolist()
+        return [slice(a, b) for a, b in pairwise(begin)]
+
+    def __add__(self, other: Detections) -> Detections:
+        return joined([self, other], self.classes, self.group)
+
+
+def area_under(score: Floats, truth: Floats, times: Floats, missed: float) -> float:
+    """The trapezoid sum of Cityscapes, in its order of operations; each detection is there so many times.
+
+    >>> area_under(np.array([0.9, 0.5]), np.array([0.0, 1.0]), np.ones(2), missed=0)
+    0.25
+    """
+    order = np.argsort(score, kind="stable")
+    _, start = np.unique(score[order], return_index=True)
+    below = np.append(0.0, np.cumsum((truth * times)[order]))[start]
+    passed = np.append(0.0, np.cumsum(times[order]))[start]
+    tp = (truth * times).sum() - below
+    fp = times.sum() - passed - tp
+    precision: NDArray[Any] = np.append(tp / (tp + fp), 1.0)
+    recall = np.append(tp / (tp + below + missed), 0.0)
+    widths = np.convolve(np.concatenate([recall[:1], recall, [0.0]]), [-0.5, 0.0, 0.5], "valid")
+    return float(np.dot(precision, widths))
+
+
+_KEPT = (
+    "image_number", "det_class", "det_image", "det_rank", "det_score", "hits", "ignored", "gt_class", "gt_image",
+    "gt_counted",
+)  # fmt: skip
+
+
+def read(blobs: Iterable[bytes], rules: Rules, classes: Ints, group: Ints, binary: bool = False) -> Detections:
+    """What `to_bytes` packed of images, as one statistic."""
+    parts: list[Detections] = []
+    for blob in blobs:
+        x: dict[str, Any] = dict(from_bytes(blob))
+        x["det_score"] = x["det_score"].view(np.float64)
+        x["hits"], x["ignored"] = x["hits"].astype(np.uint64), x["ignored"].astype(np.uint64)
+        x["gt_counted"] = x["gt_counted"].astype(bool)
+        parts.append(Detections(rules, classes=classes, group=group, binary=binary, **x))
+    return joined(parts, classes, group, rules, binary)
+
+
+def joined(
+    parts: Sequence[Detections], classes: Ints, group: Ints, rules: Rules | None = None, binary: bool | None = None
+) -> Detections:
+    """The images of all parts as one statistic; images stay in the order of the parts."""
+    rules = parts[0].rules if rules is None else rules
+    areas, none = len(rules.areas), np.empty(0, np.int64)
+    first = np.cumsum([0, *(p.images for p in parts)])
+
+    def column(name: str, empty: Any = none) -> Any:
+        return np.concatenate([getattr(p, name) for p in parts], axis=-1) if parts else empty
+
+    def image(name: str) -> Ints:
+        return np.concatenate([getattr(p, name) + a for p, a in zip(parts, first.tolist(), strict=False)] or [none])
+
+    number = column("image_number")
+    det_class, det_image, det_rank = column("det_class"), image("det_image"), column("det_rank")
+    score = column("det_score", np.empty(0))
+    order = np.lexsort((det_rank, number[det_image], -score, det_class))
+    words = np.empty((areas, 0), np.uint64)
+    return Detections(
+        rules, number, classes, group, det_class[order], det_image[order], det_rank[order],
+        score[order],
+        np.ascontiguousarray(column("hits", words)[:, order]), np.ascontiguousarray(column("ignored", words)[:, order]),
+        column("gt_class"), image("gt_image"), column("gt_counted", np.empty((areas, 0), bool)),
+        binary=bool(parts and parts[0].binary) if binary is None else binary,
+    )  # fmt: skip
+
+
+def detections_of(
+    judged: Judged, rules: Rules, image_number: Ints, classes: Ints, group: Ints | None = None, binary: bool = False
+) -> Detections:
+    """The statistic of what was judged."""
+    f, t = judged.found, judged.truths
+    order = np.lexsort((judged.rank, image_number[f.image], -f.score, f.class_))
+    low, high = rules.ranges[:, :1], rules.ranges[:, 1:]
+    return Detections(
+        rules, image_number, classes, np.zeros(classes.size, np.int64) if group is None else group,
+        f.class_[order], f.image[order], judged.rank[order], f.score[order],
+        np.ascontiguousarray(judged.matched.hits[:, order]), np.ascontiguousarray(judged.matched.ignored[:, order]),
+        t.class_, t.image, ~t.ignore & (t.area >= low) & (t.area <= high), binary=binary,
+    )  # fmt: skip
+
+
+def one_image(d: Detections) -> list[Detections]:
+    """Each image of a statistic by itself, in their order."""
+    out: list[Detections] = []
+    det, gt = np.argsort(d.det_image, kind="stable"), np.argsort(d.gt_image, kind="stable")
+    at_d = np.searchsorted(d.det_image[det], np.arange(d.images + 1)).tolist()
+    at_g = np.searchsorted(d.gt_image[gt], np.arange(d.images + 1)).tolist()
+    for i in range(d.images):
+        mine, theirs = det[at_d[i] : at_d[i + 1]], gt[at_g[i] : at_g[i + 1]]
+        out.append(
+            replace(
+                d, image_number=d.image_number[i : i + 1], det_class=d.det_class[mine],
+                det_image=np.zeros(mine.size, np.int64), det_rank=d.det_rank[mine], det_score=d.det_score[mine],
+                hits=d.hits[:, mine], ignored=d.ignored[:, mine], gt_class=d.gt_class[theirs],
+                gt_image=np.zeros(theirs.size, np.int64), gt_counted=d.gt_counted[:, theirs], memo={},
+            )
+        )  # fmt: skip
+    return out

@@ -1,0 +1,272 @@
+"""Surfaces: how far the boundary of each class lies from its boundary in the other map.
+
+Conventions. For every class both masks are turned into surface elements with weights, and from each element the
+distance to the nearest point of the other surface is taken, in the unit of the spacing. What stands for a surface
+is the *model*:
+
+mesh     marching squares or cubes, vertices placed by the signed distance; weight: length or area (default)
+faces    the faces of voxels, as two triangles each (in 2D edges); weight: area or length
+corners  corners of voxels whose 2 x 2 (x 2) cell is mixed; weight: the length or area of the mesh in the cell
+shared   the same corners; weight: a half (3D: a quarter) of each face beside them
+inner    centres of the mask's voxels that have a face neighbour outside; each counts one
+thick    centres of those that have any neighbour outside, edges and corners too; the end of the image is no border
+whole    centres of all voxels of the mask
+
+Arrays have two or three axes, a volume of one slice is a plane, and a volume needs a spacing. A mask that the
+image cuts off ends there; with `edge="open"` elements on the end of the image are left out.
+
+Pixels that are void in the ground truth, or not counted, belong to no mask on either side.
+
+Where one of the masks is empty the distances from the other are infinite. They are kept apart, with the diagonal of
+their image, which stands for infinity where images are pooled (`finite`).
+
+Merging: distances are concatenated, class by class, and kept in the order of (distance, weight), so that neither
+the order of images nor how they were sharded moves a bit.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import LabelError, MergeError, UsageError
+from ..kernels import MODELS, Found, label_boxes, surface_distances
+from ..masks import LabelMap, label_map, pair
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Spacing = tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Directed:
+    """The distances from the elements of one surface to the other surface.
+
+    distance  ascending; infinite ones are not among them
+    weight    of each element
+    farthest  the greatest distance, over the vertices of triangles as well
+    edge      the weight of the elements on the end of the image
+    missed    rows (diagonal of the image, weight) of surfaces whose other side is empty
+    """
+
+    distance: Floats
+    weight: Floats
+    farthest: float = 0.0
+    edge: float = 0.0
+    missed: Floats = field(default_factory=lambda: np.empty((0, 2)))
+
+    @property
+    def total(self) -> float:
+        """The weight of all elements."""
+        return float(self.weight.sum()) + float(self.missed[:, 1].sum())
+
+    def __add__(self, other: Directed) -> Directed:
+        distance, weight = _sorted(
+            np.concatenate([self.distance, other.distance]), np.concatenate([self.weight, other.weight])
+        )
+        missed = np.concatenate([self.missed, other.missed])
+        return Directed(
+            distance, weight, max(self.farthest, other.farthest), math.fsum((self.edge, other.edge)),
+            missed[np.lexsort((missed[:, 1], missed[:, 0]))],
+        )  # fmt: skip
+
+    def finite(self) -> Directed:
+        """The same with the diagonals for the infinite distances."""
+        if not len(self.missed):
+            return self
+        farthest = max(self.farthest, float(self.missed[:, 0].max()))
+        distance, weight = _sorted(
+            np.concatenate([self.distance, self.missed[:, 0]]), np.concatenate([self.weight, self.missed[:, 1]])
+        )
+        return Directed(distance, weight, farthest, self.edge)
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """The distances between the surfaces of each class, of one pair of maps or of many.
+
+    classes   (K,) ids, ascending
+    gt, pred  for each class the distances from the surface of that side
+    diagonal  the greatest diagonal among the images
+    model     what stands for a surface
+    open      elements on the end of the image are left out
+    binary    two masks: the only class is 1
+    """
+
+    name: ClassVar[str] = "surface"
+
+    classes: Ints
+    gt: tuple[Directed, ...]
+    pred: tuple[Directed, ...]
+    diagonal: float
+    model: str = "mesh"
+    open: bool = False
+    binary: bool = False
+
+    def __add__(self, other: Surface) -> Surface:
+        for what in ("model", "open", "binary"):
+            if getattr(self, what) != getattr(other, what):
+                raise MergeError(f"{what} is {getattr(self, what)} here and {getattr(other, what)} there")
+        classes = np.union1d(self.classes, other.classes)
+        sides = [tuple(_of(self, side, k) + _of(other, side, k) for k in classes.tolist()) for side in ("gt", "pred")]
+        return replace(self, classes=classes, gt=sides[0], pred=sides[1], diagonal=max(self.diagonal, other.diagonal))
+
+    def finite(self) -> Surface:
+        """The same with the diagonals of the images for the infinite distances."""
+        return replace(self, gt=tuple(d.finite() for d in self.gt), pred=tuple(d.finite() for d in self.pred))
+
+    @property
+    def infinite(self) -> list[int]:
+        """For each class the number of images where one side alone is empty."""
+        return [len(g.missed) + len(p.missed) for g, p in zip(self.gt, self.pred, strict=True)]
+
+
+NONE = Directed(np.empty(0), np.empty(0))
+
+
+def surface(
+    gt: Any,
+    pred: Any,
+    *,
+    spacing: Iterable[float] | float | None = None,
+    edge: str = "closed",
+    model: str = "mesh",
+    ignore: int | Iterable[int] | None = None,
+    mask: Any = None,
+    only: frozenset[int] | None = None,
+) -> Surface:
+    """Measure the distances between the surfaces of two maps, class by class.
+
+    gt, pred  arrays of one shape with two or three axes, or `LabelMap`s; two boolean arrays are one mask each
+    spacing   the distance of neighbouring voxels along each axis of the array; a volume must have one
+    edge      "closed": a mask ends with the image; "open": elements on the end of the image are left out
+    model     what stands for a surface, see above
+    ignore    void labels
+    mask      where given, only pixels where it is true are counted
+    only      where given, the classes to measure
+
+    Raises LabelError for arrays that cannot be compared, UsageError where a volume has no spacing.
+
+    >>> s = surface(np.eye(3, dtype=bool), np.eye(3, dtype=bool), model="inner")
+    >>> s.gt[0].distance.tolist(), s.gt[0].total
+    ([0.0, 0.0, 0.0], 3.0)
+    """
+    if model not in MODELS:
+        raise UsageError(f"no surface model is called {model!r}; there are {', '.join(MODELS)}")
+    if edge not in ("closed", "open"):
+        raise UsageError(f'edge is "closed" or "open", not {edge!r}')
+    g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
+    pair(g, p)
+    a, b, steps, flat = volumes(g, p, spacing)
+    binary = g.binary and p.binary
+    boxes = union_boxes(a, b, binary, g.ignore, only)
+    shape = a.shape
+    diagonal = math.hypot(*(n * s for n, s, k in zip(shape, steps, range(3), strict=True) if not (flat and k == 0)))
+
+    def one(item: tuple[int, tuple[int, ...]]) -> tuple[Found, Found]:
+        label, box = item
+        return surface_distances(a, b, label, box, steps, flat=flat, open_=edge == "open", model=model)
+
+    found = by_label(one, boxes)
+    sides = [tuple(_directed(both[k], both[1 - k], diagonal) for both in found) for k in (0, 1)]
+    classes = np.array([label for label, _ in boxes], np.int64)
+    if binary and not boxes:
+        classes, sides = np.array([1]), [(NONE,), (NONE,)]
+    return Surface(classes, sides[0], sides[1], diagonal, model, edge == "open", binary)
+
+
+def volumes(
+    g: LabelMap, p: LabelMap, spacing: Iterable[float] | float | None
+) -> tuple[NDArray[Any], NDArray[Any], tuple[float, float, float], bool]:
+    """Both maps with three axes, nothing where the ground truth does not count; the spacing; whether it is a plane."""
+    array, other, ndim = g.array, p.array, g.array.ndim
+    if ndim not in (2, 3):
+        raise LabelError(f"shape {array.shape} has {ndim} axes; surfaces need two or three")
+    given = _steps(g.spacing or p.spacing if spacing is None else spacing, ndim)
+    if given is None:
+        if ndim == 3 and 1 not in array.shape:
+            raise UsageError("a volume needs a spacing, as in spacing=(2.5, 0.8, 0.8) in the order of its axes")
+        given = (1.0,) * ndim
+    void = np.isin(array, g.ignore) if g.ignore else np.zeros(0, bool)
+    left = void if g.counted is None else ~g.counted | void if void.size else ~g.counted
+    if left.any():
+        none = 0 if g.binary and p.binary else g.ignore[0] if g.ignore else _NOTHING
+        array, other = (np.where(left, none, x.astype(np.int64)) for x in (array, other))
+    flat = ndim == 2
+    if ndim == 3 and 1 in array.shape:  # a slice, whichever axis it is cut across
+        at = array.shape.index(1)
+        array, other, given = np.squeeze(array, at), np.squeeze(other, at), given[:at] + given[at + 1 :]
+        flat = True
+    if flat:
+        array, other, given = array[None], other[None], (1.0, *given)
+    return array, other, (given[0], given[1], given[2]), flat
+
+
+_NOTHING = -(2**63)  # the label of pixels that do not count
+
+
+def _steps(spacing: Iterable[float] | float | None, ndim: int) -> Spacing | None:
+    if spacing is None:
+        return None
+    steps = (float(spacing),) * ndim if isinstance(spacing, int | float) else tuple(float(s) for s in spacing)
+    if len(steps) != ndim:
+        raise UsageError(f"spacing {steps} has {len(steps)} numbers for {ndim} axes")
+    if not all(math.isfinite(s) and s > 0 for s in steps):
+        raise UsageError(f"spacing {steps} must be positive numbers")
+    return steps
+
+
+def union_boxes(
+    a: NDArray[Any], b: NDArray[Any], binary: bool, ignore: Iterable[int], only: frozenset[int] | None = None
+) -> list[tuple[int, tuple[int, ...]]]:
+    """The labels of both maps, ascending, each with the box that holds it in both (upper ends excluded)."""
+    rows = np.concatenate([label_boxes(a), label_boxes(b)])
+    left = [*ignore, _NOTHING, *([0] if binary else [])]
+    rows = rows[~np.isin(rows[:, 0], left)]
+    if only is not None:
+        rows = rows[np.isin(rows[:, 0], sorted(only))]
+    labels, at = np.unique(rows[:, 0], return_inverse=True)
+    lo, hi = np.full((labels.size, 3), 2**62), np.full((labels.size, 3), -1)
+    np.minimum.at(lo, at, rows[:, 1:4])
+    np.maximum.at(hi, at, rows[:, 4:7])
+    return [(k, (*x, *y)) for k, x, y in zip(labels.tolist(), lo.tolist(), (hi + 1).tolist(), strict=True)]
+
+
+def by_label(one: Any, boxes: list[tuple[int, tuple[int, ...]]]) -> list[Any]:
+    """What `one` answers for each label, in their order; the largest boxes are begun first, one thread a core."""
+    threads = min(len(boxes), os.cpu_count() or 1)
+    if threads < 2:
+        return [one(item) for item in boxes]
+    with ThreadPoolExecutor(threads) as pool:
+        size = [math.prod(box[k + 3] - box[k] for k in range(3)) for _, box in boxes]
+        order = sorted(range(len(boxes)), key=lambda i: -size[i])
+        begun = {i: pool.submit(one, boxes[i]) for i in order}
+        return [begun[i].result() for i in range(len(boxes))]
+
+
+def _directed(found: Found, other: Found, diagonal: float) -> Directed:
+    distance = found.distance
+    weight = np.ones(distance.size) if found.weight is None else found.weight
+    if distance.size and not other.distance.size:
+        missed = np.array([[diagonal, float(np.sort(weight).sum())]])
+        return Directed(np.empty(0), np.empty(0), 0.0, found.edge, missed)
+    return Directed(*_sorted(distance, weight), found.farthest, found.edge)
+
+
+def _sorted(distance: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    order = np.lexsort((weight, distance))
+    return distance[order], weight[order]
+
+
+def _of(s: Surface, side: str, label: int) -> Directed:
+    at = int(np.searchsorted(s.classes, label))
+    known = at < s.classes.size and s.classes[at] == label
+    sides: tuple[Directed, ...] = getattr(s, side)
+    return sides[at] if known else NONE

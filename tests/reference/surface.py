@@ -1,0 +1,58 @@
+"""Plain twins of the surface kernels: SciPy's distance transform for points, all pairs for segments and triangles."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def border(mask: Mask, thick: bool = False) -> Mask:
+    """The voxels with a neighbour outside; thick: neighbours across edges and corners, the image's end is no border."""
+    reach = ndimage.generate_binary_structure(mask.ndim, mask.ndim if thick else 1)
+    return mask & ~ndimage.binary_erosion(mask, reach, border_value=int(thick))
+
+
+def mixed(mask: Mask) -> tuple[Mask, NDArray[np.int64]]:
+    """The corners of voxels whose cell is mixed, on a grid one longer, and the case of each cell."""
+    padded = np.pad(mask, 1).astype(np.int64)
+    code = np.zeros([n + 1 for n in mask.shape], np.int64)
+    for i, at in enumerate(product((0, 1), repeat=mask.ndim)):
+        code |= padded[tuple(slice(k, k + n + 1) for k, n in zip(at, mask.shape, strict=True))] << i
+    return (code != 0) & (code != 2 ** (2**mask.ndim) - 1), code
+
+
+def between(a: Mask, b: Mask, spacing: Any) -> Floats:
+    """From each point of `a` to the nearest of `b`, ascending."""
+    return np.sort(ndimage.distance_transform_edt(~b, sampling=spacing)[a])
+
+
+def exposed(mask: Mask, spacing: Any) -> tuple[Floats, Floats]:
+    """The centres of the faces between inside and outside, and their areas (in a plane lengths)."""
+    padded, steps = np.pad(mask, 1), np.asarray(spacing, float)
+    centres, areas = [np.empty((0, mask.ndim))], [np.empty(0)]
+    for axis in range(mask.ndim):
+        at = np.argwhere(np.diff(padded.astype(int), axis=axis) != 0).astype(float)
+        at[:, axis] += 0.5
+        centres.append(at * steps)
+        areas.append(np.full(len(at), np.prod(np.delete(steps, axis))))
+    return np.concatenate(centres), np.concatenate(areas)
+
+
+def segment_distance(p: Floats, a: Floats, b: Floats) -> float:
+    """From a point to a segment."""
+    along = b - a
+    t = np.clip((p - a) @ along / (along @ along), 0, 1)
+    return float(np.linalg.norm(p - a - t * along))
+
+
+def in_band(mask: Mask, width: float, spacing: Any) -> Mask:
+    """The pixels of a mask from which one outside is no further than `width`."""
+    near = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)
+    return mask & (near[(slice(1, -1),) * mask.ndim] <= width * (1 + 1e-9))
