@@ -28,13 +28,14 @@ def in_order(gt: Fields, pred: Fields, pair: Fields) -> tuple[Ints, Ints, Fields
     g, p, n = pair["gt"], pair["pred"], pair["pixels"]
     facts = np.concatenate([_mixed(_words(gt["size"])) + _words(gt["crowd"] > 0), _of_pred(pred)])
     of_pair = 2 * n + (gt["class"][g] == pred["class"][p])
-    if (edge := np.concatenate([gt["boundary"], pred["boundary"]])).any():
-        facts = _mixed(facts) + _words(edge)
-    if pair["boundary"].any() or pair["centred"].any():
+    here, there = g, p + gt["id"].size
+    own = fingerprints(facts, here, there, of_pair, ROUNDS)
+    more = own  # what is only counted for some metrics decides last, so that it moves no other metric
+    if (edge := np.concatenate([gt["boundary"], pred["boundary"]])).any() or pair["centred"].any():
         of_pair = (_mixed(_words(of_pair)) + _words(2 * pair["boundary"] + pair["centred"])).view(np.int64)
-    own = fingerprints(facts, g, p + gt["id"].size, of_pair, ROUNDS)
-    x, y = np.split(own, [gt["id"].size])
-    g_order, p_order = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
+        more = fingerprints(_mixed(facts) + _words(edge), here, there, of_pair, ROUNDS)
+    (x, y), (u, v) = (np.split(words, [gt["id"].size]) for words in (own, more))
+    g_order, p_order = np.lexsort((u, x)), np.lexsort((v, y))
     g, p = _inverse(g_order)[g], _inverse(p_order)[p]
     by = np.lexsort((p, g))
     return g_order, p_order, {**{k: v[by] for k, v in pair.items()}, "gt": g[by], "pred": p[by]}
