@@ -11,6 +11,7 @@ values the diagonal of the image stands for them (`finite`).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -59,7 +60,7 @@ class Measured:
         return np.where(np.isinf(values), self.read(need, lambda s: _ended(s, formula)), values)
 
 
-class Measuring:
+class Measuring(ABC):
     """What surfaces and bands have in common as statistics of shapes."""
 
     name: ClassVar[str]
@@ -91,16 +92,18 @@ class Measuring:
         return _Nothing()
 
     @classmethod
+    @abstractmethod
     def of_classes(
         cls, gt: LabelMap, pred: LabelMap, classes: frozenset[int], asked: dict[str, Any]
     ) -> Iterator[tuple[int, Any]]:
         """What is kept of each class."""
-        raise NotImplementedError
+        ...
 
     @classmethod
+    @abstractmethod
     def joined(cls, need: Need, images: Sequence[Image], classes: Ints) -> Any:
         """The statistic of all images together."""
-        raise NotImplementedError
+        ...
 
 
 class _Nothing:
