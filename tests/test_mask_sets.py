@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import maskmeter as mm
+from maskmeter.rle import from_arrays
 from maskmeter.statistics import overlap
 
 from .reference.overlap import matched, table
@@ -43,6 +44,12 @@ def test_stacks_lists_and_rle_count_what_dense_masks_share(sides: tuple[Any, Any
         assert mm.object_f1(gt, pred, iou=0.5) == expected
         assert mm.object_f1(*stack, iou=0.5, stack=True) == expected
         assert mm.object_f1([rle(m) for m in gt], [rle(m) for m in pred], iou=0.5) == expected
+        packed = from_arrays(gt), from_arrays(pred)
+        assert mm.object_f1(*packed, iou=0.5) == expected
+        size = list(gt[0].shape)
+        text, raw = packed[0].to_strings(), packed[1].to_strings()
+        compressed = [{"size": size, "counts": c.decode()} for c in text], [{"size": size, "counts": c} for c in raw]
+        assert mm.object_f1(*compressed, iou=0.5) == expected
         assert np.isnan(mm.rand_index(gt, pred))
 
 
@@ -52,8 +59,14 @@ def test_masks_that_are_none_are_refused_by_their_place() -> None:
         ([full, empty], "mask 2 of the prediction has no pixel"),
         ([full, np.ones((3, 3), bool)], "different shapes"),
         ([np.ones((3, 3), bool)], "shape"),
-        ([{"size": [2, 3], "counts": [0, 7]}], "add up"),
-        ([{"size": [2, 3], "counts": [-1, 7]}], "add up"),
+        ([{"size": [2, 3], "counts": [0, 7]}], "mask 1 of the prediction: its counts go beyond the 6 pixels"),
+        ([{"size": [2, 3], "counts": [0, 5]}], "add up to 5"),
+        ([{"size": [2, 3], "counts": [-1, 7]}], "negative"),
+        ([{"size": [2, 3], "counts": [0.5, 5.5]}], "no list of integers"),
+        ([{"size": [2, 3], "counts": "06\x7f"}], "character"),
+        ([{"size": [2, 3], "counts": "0"}], "add up"),
+        ([{"size": 6, "counts": [0, 6]}], "height and a width"),
+        ([{"counts": [0, 6]}], "height and a width"),
         ([{"size": [2, 3], "counts": [0, 6]}], "both as RLE"),
     ):
         with pytest.raises(mm.LabelError, match=why):

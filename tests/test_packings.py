@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+import maskmeter as mm
 from maskmeter.cli import main
 from maskmeter.labels import Label, LabelSet
 from maskmeter.run import evaluate
@@ -23,6 +24,10 @@ LABELS = LabelSet((
 ))  # fmt: skip
 
 
+FORMS = ("cityscapes", "kitti", "npy", "tiff", "last", "la", "rgb")
+NAMED = {"cityscapes": "cityscapes", "kitti": "kitti", "la": "channels", "rgb": "channels"}
+
+
 def packed(rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
     """A map of classes and one of numbers; stuff and some things have no number."""
     kind = np.kron(rng.choice([0, 11, 24, 26, 26, 255], (4, 5)), np.ones((6, 6), int))
@@ -31,11 +36,17 @@ def packed(rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def save(folder: Path, name: str, kind: NDArray[Any], number: NDArray[Any]) -> None:
-    for how in ("cityscapes", "kitti", "npy", "tiff", "last"):
+    for how in (*FORMS, "semantickitti"):
         (folder / how).mkdir(parents=True, exist_ok=True)
     single = np.where(number > 0, 1000 * kind + number, kind).astype(np.uint16)
     Image.fromarray(single).save(folder / f"cityscapes/{name}.png")
     Image.fromarray(np.stack([kind, number >> 8, number & 255], -1).astype(np.uint8)).save(folder / f"kitti/{name}.png")
+    Image.fromarray(np.stack([kind, number], -1).astype(np.uint8), "LA").save(folder / f"la/{name}.png")
+    blue = np.zeros_like(kind)
+    Image.fromarray(np.stack([kind, number, blue], -1).astype(np.uint8)).save(folder / f"rgb/{name}.png")
+    (number.astype(np.uint32) << 16 | kind.astype(np.uint32)).astype("<u4").tofile(
+        folder / f"semantickitti/{name}.label"
+    )
     two = np.stack([kind, number]).astype(np.uint16)
     np.save(folder / f"npy/{name}.npy", two)
     np.save(folder / f"last/{name}.npy", np.moveaxis(two, 0, -1).astype(np.float32))
@@ -49,10 +60,9 @@ def test_all_packings_say_the_same(tmp_path: Path) -> None:
         save(tmp_path / "gt", str(i), kind, number)
         save(tmp_path / "pred", str(i), np.where(rng.random(kind.shape) < 0.2, 26, kind), number)
     found: dict[str, str] = {}
-    for how in ("cityscapes", "kitti", "npy", "tiff", "last"):
-        convention = how if how in ("cityscapes", "kitti") else None
+    for how in (*FORMS, "semantickitti"):
         gt, pred = (tmp_path / side / how for side in ("gt", "pred"))
-        done = evaluate(gt, pred, task="panoptic", labels=LABELS, convention=convention)
+        done = evaluate(gt, pred, task="panoptic", labels=LABELS, convention=NAMED.get(how))
         found[how] = repr(done.rows())
     assert len(set(found.values())) == 1
     o = done.statistic("overlap")
@@ -118,9 +128,91 @@ def test_maps_that_are_not_packed(tmp_path: Path, array: NDArray[Any], how: list
     for side in ("gt", "pred"):
         (tmp_path / side).mkdir()
         np.save(tmp_path / side / "a.npy", array)
-    err = io.StringIO()
-    words = ("evaluate", tmp_path / "gt", tmp_path / "pred", "--task", "panoptic", *how)
-    with redirect_stdout(io.StringIO()), redirect_stderr(err):
-        code = main([str(w) for w in words])
-    said = err.getvalue()
+    code, said = run(tmp_path / "gt", tmp_path / "pred", "--task", "panoptic", *how)
     assert code == 3 and expected in said and "gt/a.npy" in said and said.count("\n") == 1, said
+
+
+def run(*words: Any) -> tuple[int, str]:
+    """The exit code of an evaluation, and what it says on stderr."""
+    err = io.StringIO()
+    with redirect_stdout(io.StringIO()), redirect_stderr(err):
+        code = main(["evaluate", *map(str, words)])
+    return code, err.getvalue()
+
+
+def test_two_channels_of_png_are_read_where_somebody_says_so(tmp_path: Path) -> None:
+    """Grey with alpha may as well be a mask that somebody drew, and a blue that is not 0 is a third channel."""
+    kind, number = np.array([[26, 26, 11, 11]]), np.array([[1, 2, 0, 0]])
+    for side in ("gt", "pred"):
+        save(tmp_path / side, "a", kind, number)
+    at = tmp_path / "gt/la", tmp_path / "pred/la"
+    code, said = run(*at, "--task", "panoptic")
+    assert code == 3 and "--convention channels" in said and said.count("\n") == 1
+    code, said = run(*at)
+    assert code == 3 and "alpha" in said
+    Image.fromarray(np.full((1, 4, 3), 9, np.uint8)).save(tmp_path / "gt/la/a.png")
+    code, said = run(*at, "--task", "panoptic", "--convention", "channels")
+    assert code == 3 and "blue is not 0" in said and "gt/la/a.png" in said
+    Image.fromarray(np.full((1, 4), 9, np.uint8)).save(tmp_path / "gt/la/a.png")
+    code, said = run(*at, "--task", "panoptic", "--convention", "channels")
+    assert code == 3 and "two channels" in said
+
+
+def test_points_of_semantickitti(tmp_path: Path) -> None:
+    """Classes by themselves, objects where these are asked for; files that cannot be labels are refused."""
+    kind, number = np.array([10, 10, 10, 40, 40, 10]), np.array([1, 1, 700, 0, 0, 0])
+    for side, of in (("gt", kind), ("pred", np.where(kind == 40, 10, kind))):
+        (tmp_path / side).mkdir()
+        (number << 16 | of).astype("<u4").tofile(tmp_path / side / "000001.label")
+    at = tmp_path / "gt", tmp_path / "pred"
+    done = evaluate(*at, task="semantic")
+    assert done.value("iou", class_="10") == 4 / 6 and "left aside" in done.notices[0]
+    code, said = run(*at, "--task", "instance")
+    assert code == 3 and "--convention semantickitti" in said and said.count("\n") == 1
+    done = evaluate(*at, task="panoptic", convention="semantickitti")
+    assert sorted(done.statistic("overlap").gt_size.tolist()) == [1, 1, 2, 2]
+    done = evaluate(*at, task="instance", convention="semantickitti")
+    assert done.value("object_f1(iou=0.5)", class_="10") == 1.0
+    done.report(tmp_path / "report.html")
+    for content, why in ((b"12345", "text"), (b"\0" * 5, "5 bytes"), (b"#!ascii label, from subject", "text")):
+        (tmp_path / "pred/000001.label").write_bytes(content)
+        code, said = run(*at, "--task", "panoptic")
+        assert code == 3 and why in said and "pred/000001.label" in said
+    for side in ("gt", "pred"):
+        np.save(tmp_path / side / "000001.npy", number)
+        (tmp_path / side / "000001.label").unlink()
+    code, said = run(*at, "--task", "panoptic", "--convention", "semantickitti")
+    assert code == 3 and "no .label file" in said
+
+
+def test_stacks_of_masks(tmp_path: Path) -> None:
+    """Files with a mask for each object; these may overlap, and none may be empty."""
+    rng = np.random.default_rng(5)
+    sides = [np.array([m for m in rng.random((n, 6, 7)) < 0.4 if m.any()]) for n in (3, 4)]
+    at = tmp_path / "gt", tmp_path / "pred"
+    for folder, stack in zip(at, sides, strict=True):
+        folder.mkdir()
+        np.save(folder / "a.npy", stack)
+        tifffile.imwrite(folder / "b.tif", (stack * 255).astype(np.uint8), photometric="minisblack")
+    done = evaluate(*at, task="instance", convention="stack")
+    expected = mm.object_f1(*sides, iou=0.5, stack=True)
+    assert [r.value for r in done.rows() if str(r.metric) == "object_f1(iou=0.5)" and r.over == "pooled"] == [expected]
+    assert done.statistic("overlap").images == 2 and not done.statistic("overlap").disjoint
+    done.report(tmp_path / "report.html")
+    np.save(at[1] / "a.npy", np.concatenate([sides[1], np.zeros((1, 6, 7), bool)]))
+    code, said = run(*at, "--task", "instance", "--convention", "stack")
+    assert code == 3 and f"pred/a.npy: mask {len(sides[1]) + 1} of the prediction has no pixel" in said
+    np.save(at[1] / "a.npy", np.arange(84).reshape(2, 6, 7))
+    code, said = run(*at, "--task", "instance", "--convention", "stack")
+    assert code == 3 and "no stack of masks" in said
+    np.save(at[1] / "a.npy", np.ones((2, 6, 8), bool))
+    code, said = run(*at, "--task", "instance", "--convention", "stack")
+    assert code == 3 and "shape (6, 7)" in said
+    (at[1] / "a.npy").unlink()
+    done = evaluate(*at, task="instance", convention="stack", missing="empty")
+    assert done.statistic("overlap").gt_id.size == 2 * len(sides[0])
+    assert (
+        run(*at, "--convention", "stack")[0]
+        == 2
+        == run(*at, "--task", "instance", "--convention", "stack", "--ignore", 3)[0]
+    )

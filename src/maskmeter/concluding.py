@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from . import panoptic
-from .deciding import Question, decide
+from .deciding import STACK, Question, decide
 from .evaluation import Evaluation, default_metrics, wanted_by
 from .labels import LabelSet
 from .metrics import parse
@@ -89,7 +89,8 @@ def conclude(asked: Asked, records: Records) -> Evaluation:
         facts, notices = panoptic.decide(asked.question, Data(pairing, {}, asked.labels), records)
     else:
         wanted = wanted_by([parse(m) for m in asked.metrics or ()])
-        facts, notices = decide(asked.question, pairing, records, objects=wanted != NOTHING)
+        objects = wanted != NOTHING or asked.question.convention == STACK
+        facts, notices = decide(asked.question, pairing, records, objects=objects)
     metrics = default_metrics(facts) if asked.metrics is None else [parse(m) for m in asked.metrics]
     made = Evaluation(metrics, facts=facts, records=records)
     made.notices, made.inputs, made.photographs = notices, asked.inputs, asked.photographs

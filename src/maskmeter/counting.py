@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from .errors import DataError, LabelError
 from .formats import digest
-from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction, open_region
-from .masks import LabelMap, Spacing, label_map, pair
+from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction, open_region, open_stack
+from .masks import LabelMap, Spacing, label_map, pair, same_shape
 from .metrics import parse
 from .records import Record
 from .segments import Segments
@@ -109,6 +109,7 @@ class ObjectPlan:
         region = None if job.region is None else region_of(job.region, gt.map.array.shape, self.max_pixels)
         found = LabelMap(np.zeros(gt.map.array.shape, np.uint8)) if pred is None else pred.map
         pair(gt.map, found)
+        _check_numbers(gt, job.gt)
         counts = overlap(
             _ids(gt.map), _ids(found), ignore=self.ignore, mask=region,
             boundary=self.wanted.boundary, centres=self.wanted.centres,
@@ -118,6 +119,37 @@ class ObjectPlan:
     def digests(self, job: Job) -> Digests:
         """Of both files."""
         return digest_of(job.gt), digest_of(job.pred)
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """Stacks of masks, each an object, which may overlap on either side."""
+
+    max_pixels: int | None = None
+
+    def count(self, job: Job) -> Record:
+        """Count two stacks of masks."""
+        gt = open_stack(job.gt, self.max_pixels)
+        pred = None if job.pred is None else open_stack(job.pred, self.max_pixels)
+        shape = gt.map.array.shape[1:]
+        if pred is not None:
+            same_shape(shape, pred.map.array.shape[1:])
+        none = np.empty((0, *shape), np.bool_)
+        try:
+            counts = overlap(gt.map.array, none if pred is None else pred.map.array, stack=True)
+        except LabelError as error:
+            raise error.at(job.gt if "ground truth" in error.message else job.pred or job.gt) from None
+        return replace(_record(job, gt, pred, {Overlap.name: counts.to_bytes()}), shape=shape)
+
+    def digests(self, job: Job) -> Digests:
+        """Of both files."""
+        return digest_of(job.gt), digest_of(job.pred)
+
+
+def _check_numbers(opened: Opened, path: Path) -> None:
+    """Raise where objects are asked for and classes were read."""
+    if opened.numbered:
+        raise LabelError("holds a class and a number at each point; read both with --convention semantickitti", path)
 
 
 def _ids(found: LabelMap) -> NDArray[Any]:
@@ -155,6 +187,8 @@ def count_image(job: Job, plan: Counter) -> Record | Failure:
 
 def _count(job: Job, plan: Plan) -> Record:
     gt = open_label_map(job.gt, plan.reading.labels, plan.max_pixels, plan.spacing)
+    if plan.task == "instance":
+        _check_numbers(gt, job.gt)
     region = None if job.region is None else region_of(job.region, gt.map, plan.max_pixels, plan.spacing)
     if job.pred is None:
         counts = _without_prediction(gt.map.array, region)

@@ -26,6 +26,9 @@ from .statistics.image_scores import ImageScores
 from .statistics.scores import Scores
 from .tasks import Choice, Side, choose
 
+STACK = "stack"
+"""The convention of files that hold a mask for each object."""
+
 
 @dataclass(frozen=True)
 class Question:

@@ -20,8 +20,8 @@ import msgspec
 
 from . import class_maps, detecting, panoptic, scored_masks
 from .concluding import Asked, clear, conclude, write
-from .counting import FOREGROUND, Counter, Job, ObjectPlan, Plan, digest_of
-from .deciding import Question, read_threshold
+from .counting import FOREGROUND, Counter, Job, ObjectPlan, Plan, StackPlan, digest_of
+from .deciding import STACK, Question, read_threshold
 from .errors import DataError, PairingError, UsageError, printable
 from .evaluation import Evaluation, default_metrics, needs_of, wanted_by
 from .execution import count_all
@@ -97,9 +97,10 @@ def evaluate(
     shard      (i, n) or "i/n": count the i-th of n parts into `out` and stop there; `merge` makes a run of all parts,
                and until then the evaluation that is answered has images and no numbers
     logits     floats are logits: the logistic function is applied
-    convention  panoptic, instance: how class and object share a pixel ("channels", "cityscapes", "kitti"), or
-                "panoptic" for all rules of panopticapi, declared areas included; detection: "coco-fixed" (the default),
-                "coco", "coco-detectron2", "coco-boundary", "lvis", "cityscapes"
+    convention  panoptic, instance: how class and object share a pixel ("channels", "cityscapes", "kitti",
+                "semantickitti"), "stack" for files with a mask (N, H, W) for each object, or "panoptic" for all rules
+                of panopticapi, declared areas included; detection: "coco-fixed" (the default), "coco",
+                "coco-detectron2", "coco-boundary", "lvis", "cityscapes"
     class_axis  predictions are scores of several classes along this axis, one against the rest (see class_maps)
     spacing    millimetres per step along each axis of the arrays, where files say nothing of it
     on         detections of COCO JSON: compare their masks or their boxes
@@ -251,6 +252,12 @@ def _segments(question: Question) -> panoptic.Data | None:
         return scored_masks.find(gt, Path(question.pred), question.labels, question.pairs, question.mask)
     if question.task == "panoptic" or packed or (question.task == "auto" and is_panoptic(gt)):
         return panoptic.find(gt, Path(question.pred), question.pairs, question.labels, question.convention)
+    if question.convention == STACK:
+        if question.task != "instance":
+            raise UsageError("--convention stack reads masks of objects: pass --task instance")
+        if question.ignore or question.mask is not None:
+            raise UsageError("masks that may overlap have no void: leave --ignore and --mask away")
+        return None
     if question.convention is not None:
         raise UsageError(
             f"--convention {question.convention} says how panoptic maps are read and goes with --task panoptic or "
@@ -278,6 +285,10 @@ def _plan(
     if question.class_axis is not None:
         exact = class_maps.exact_curves(metrics or default_metrics(Facts("semantic", class_axis=question.class_axis)))
         return class_maps.ClassPlan(question.reading, question.class_axis, max_pixels, question.logits, exact)
+    if question.convention == STACK:
+        if wanted != NOTHING:
+            raise UsageError("boundaries and centres are not counted of masks that may overlap")
+        return StackPlan(max_pixels)
     if wanted != NOTHING:
         if question.task != "instance":
             raise UsageError("boundaries and centres are those of objects: pass --task instance or panoptic")

@@ -78,7 +78,8 @@ def data_options(command: Any) -> Any:
 @click.option(
     "--convention",
     metavar="NAME",
-    help="Class and object in one file: channels, cityscapes, kitti; or panoptic: all its rules. Detections: "
+    help="Class and object in one file: channels, cityscapes, kitti, semantickitti; a mask for each object: stack; "
+    "or panoptic: all its rules. Detections: "
     "coco-fixed (the default), coco, coco-detectron2, coco-boundary, lvis, cityscapes.",
 )
 @click.option(

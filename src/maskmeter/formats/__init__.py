@@ -1,7 +1,7 @@
 """Files to rasters, one module per format.
 
     load(path) -> bytes            regular files only, bounded
-    decode(data, path) -> Raster   the format is decided by content, never by the name alone
+    decode(data, path) -> Raster   the format is decided by content, by the name alone only where it has no header
     read(path) -> Raster           both
     read_photo(path)               photographs for pictures: other rules, see `photo`
 
@@ -32,6 +32,7 @@ from .npy import NPY, NPZ
 from .nrrd import NRRD
 from .photo import read_photo
 from .png import PNG
+from .points import POINTS
 from .tiff import TIFF
 
 __all__ = [
@@ -39,7 +40,7 @@ __all__ = [
     "decode", "digest", "load", "read", "read_photo", "split_suffix",
 ]  # fmt: skip
 
-FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, NRRD, METAIMAGE, *LOSSY)
+FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, NRRD, METAIMAGE, POINTS, *LOSSY)
 SUFFIXES: tuple[str, ...] = tuple(sorted((s for f in FORMATS for s in f.suffixes), key=lambda s: (-len(s), s)))
 
 
@@ -58,8 +59,9 @@ def decode(data: bytes, path: str | os.PathLike[str], max_pixels: int = DEFAULT_
     name = os.fspath(path)
     head = data[:HEAD]
     suffix = split_suffix(name)[1]
-    found = next((f for f in FORMATS if f.matches(head)), None)
     promised = next((f for f in FORMATS if suffix in f.suffixes), None)
+    bare = promised is not None and promised.bare
+    found = promised if bare else next((f for f in FORMATS if f.matches(head)), None)
     if found is None or (found is not promised and promised is not None and found not in LOSSY):
         raise foreign(head, name, found, promised)
     return found.decode(data, name, max_pixels)

@@ -40,6 +40,8 @@ class Raster:
     affine: tuple[float, ...] | None = None
     """Where the voxels lie: three rows of four numbers, from (column, row, slice, 1) to millimetres towards the
     right, the front and the top of the patient."""
+    numbers: NDArray[Any] | None = None
+    """Where the array holds classes and the format keeps objects apart: the number of the object at each place."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,15 @@ class Format:
     `matches` sees the first `HEAD` bytes (fewer in a short file) and decides by content alone.
     `decode(data, path, max_pixels)` reads the bytes of a whole file; `path` is for messages only. It
     raises FormatError for everything a file can do wrong, and checks what the header claims against
-    `max_pixels` (see `check_size`) before it allocates or inflates.
+    `max_pixels` (see `check_size`) before it allocates or inflates. A format that is `bare` has no header: its
+    files are known by their names alone.
     """
 
     name: str
     suffixes: tuple[str, ...]
     matches: Callable[[bytes], bool]
     decode: Callable[[bytes, str, int], Raster]
+    bare: bool = False
 
 
 HEAD = 512

@@ -5,6 +5,9 @@ is labels only through the colours of a label file. One-bit samples are booleans
 are exact integers. Everything else is an error that names the file.
 
 A volume, known as one by its spacing, that is a single slice is read as the plane that it is, and a note says so.
+
+A stack of masks (N, H, W) or (N, D, H, W) holds an object in each of its N parts, and these may overlap: booleans, or
+numbers that are all 0 and 1, or all 0 and 255. It looks like a volume, so somebody has to say that it is one.
 """
 
 from __future__ import annotations
@@ -24,11 +27,15 @@ from .colors import labels_of_colors
 
 
 class Opened(NamedTuple):
-    """A label map, the digest of its file, and what a reader should be told about the file."""
+    """A label map, the digest of its file, and what a reader should be told about the file.
+
+    `numbered`: the file numbers objects, too, apart from the labels.
+    """
 
     map: LabelMap
     digest: str
     notes: tuple[str, ...]
+    numbered: bool = False
 
 
 class OpenedScores(NamedTuple):
@@ -49,7 +56,7 @@ def open_label_map(
     raster, digest = _read(path, max_pixels)
     try:
         raster = _placed(raster, spacing)
-        return Opened(_label_map(raster, labels), digest, raster.notes)
+        return _opened(raster, labels, digest)
     except DataError as error:
         raise error.at(path) from None
 
@@ -62,7 +69,7 @@ def open_prediction(
     try:
         raster = _placed(raster, spacing)
         if raster.rgb or raster.array.dtype.kind != "f":
-            return Opened(_label_map(raster, labels), digest, raster.notes)
+            return _opened(raster, labels, digest)
         whole = bool(np.isfinite(raster.array).all()) and bool((raster.array == np.rint(raster.array)).all())
         found = _label_map(raster, labels) if whole else None
         return OpenedScores(raster.array, found, digest, raster.notes, raster.spacing, raster.affine)
@@ -73,6 +80,26 @@ def open_prediction(
 def open_region(path: Path, max_pixels: int | None = None, spacing: Spacing | None = None) -> LabelMap:
     """Read a file whose pixels other than 0 are the ones to count."""
     return open_label_map(path, None, max_pixels, spacing).map
+
+
+def open_stack(path: Path, max_pixels: int | None = None) -> Opened:
+    """Read a file of masks (N, ...), each an object. Raises FormatError or LabelError naming it."""
+    raster, digest = _read(path, max_pixels)
+    array = raster.array
+    if raster.rgb or array.ndim < 3:
+        raise LabelError(f"holds no stack of masks (N, H, W): its shape is {array.shape}", path)
+    if array.dtype != np.bool_:
+        seen = set(np.unique(array).tolist())
+        if not (seen <= {0, 1} or seen <= {0, 255}):
+            raise LabelError("holds no stack of masks: a mask has two values, 0 and 1 or 0 and 255", path)
+        array = array != 0
+    return Opened(LabelMap(array), digest, raster.notes)
+
+
+def _opened(raster: Raster, labels: LabelSet | None, digest: str) -> Opened:
+    numbered = raster.numbers is not None and bool(raster.numbers.any())
+    notes = ("the numbers of objects beside the classes are left aside",) if numbered else ()
+    return Opened(_label_map(raster, labels), digest, (*raster.notes, *notes), numbered)
 
 
 def _read(path: Path, max_pixels: int | None) -> tuple[Raster, str]:

@@ -1,11 +1,14 @@
 """Panoptic maps in one file an image: the class and the number of the object share a pixel.
 
-    channels     two channels: class, number. Arrays and TIFF with a last axis of 2, or of two pages (2, H, W)
-    cityscapes   one channel: 1000 class + number, and the plain class where nobody numbered the objects
-                 (`*_gtFine_instanceIds.png`)
-    kitti        8-bit RGB: class = R, number = 256 G + B (KITTI-STEP)
+    channels       two channels: class, number. Arrays and TIFF with a last axis of 2, or of two pages (2, H, W); PNG
+                   of grey with alpha (LA), or of RGB whose blue is 0 everywhere
+    cityscapes     one channel: 1000 class + number, and the plain class where nobody numbered the objects
+                   (`*_gtFine_instanceIds.png`)
+    kitti          8-bit RGB: class = R, number = 256 G + B (KITTI-STEP)
+    semantickitti  a number for each point of a cloud: class + 65536 number (`.label`, see `points`)
 
-Conventions. Two channels are recognised by themselves, the others have to be named. A pair of class and number
+Conventions. Two channels of arrays and TIFF and `.label` files are recognised by themselves, the others have to be
+named: a PNG of grey with alpha may as well be a mask that somebody drew. A pair of class and number
 is one segment. All of a stuff class is one segment, whatever its numbers. Number 0 of a thing class (in
 `cityscapes` the plain class) is, in the ground truth, a crowd. Which classes are things the label file says;
 where nobody says, every pair is a segment and none is a crowd.
@@ -29,16 +32,18 @@ from ..kernels import joint_counts
 from ..labels import LabelSet
 from ..masks import label_map
 from ..segments import Segment, Segments
-from . import decode, load
+from . import DEFAULT_MAX_PIXELS, decode, load
 from ._raster import Raster
+from .png import SIGNATURE, two_channels
 
-PACKINGS = ("channels", "cityscapes", "kitti")
+PACKINGS = ("channels", "cityscapes", "kitti", "semantickitti")
 DIVISOR = 1000
 LIMIT = 2**31
 
 _HOW = (
     "say how class and number share a pixel: --convention cityscapes (1000 class + number) or "
-    "--convention kitti (R = class, 256 G + B = number); or store two channels, class and number"
+    "--convention kitti (R = class, 256 G + B = number); or store two channels, class and number (as PNG with "
+    "--convention channels)"
 )
 
 
@@ -65,15 +70,20 @@ def open_packed(
     max_pixels: int | None = None,
 ) -> Packed:
     """Read a file of classes and numbers. Raises FormatError or LabelError naming it."""
-    data = load(path)
-    raster = decode(data, path) if max_pixels is None else decode(data, path, max_pixels)
+    data, most = load(path), DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
     try:
         things = _kinds(labels)
-        ids, pairs = _unpacked(raster, packing, things)
+        if packing == "channels" and data.startswith(SIGNATURE):
+            kind, number, notes = two_channels(data, str(path), most)
+            ids, pairs = _of_channels(kind, number, things)
+        else:
+            raster = decode(data, path, most)
+            notes = raster.notes
+            ids, pairs = _unpacked(raster, packing, things)
     except DataError as error:
         raise error.at(path) from None
     segments = _segments(pairs, labels, things, gt, instances, ignore)
-    return Packed(ids, segments, sha256(data).hexdigest(), raster.notes)
+    return Packed(ids, segments, sha256(data).hexdigest(), notes)
 
 
 def segments_of_maps(
@@ -115,6 +125,10 @@ def _segment(id: int, class_: int, number: int, things: Kinds, gt: bool, instanc
 def _unpacked(raster: Raster, packing: str | None, things: Kinds) -> tuple[NDArray[Any], Pairs]:
     """The map of ids, and the id, class and number of everything in it; the number is 0 where it has none."""
     array = raster.array
+    if raster.numbers is not None:
+        return _of_channels(array, raster.numbers, things)
+    if packing == "semantickitti":
+        raise LabelError("is no .label file of SemanticKITTI, whose class and number share 32 bits")
     if raster.rgb:
         if packing != "kitti":
             raise LabelError(f"holds colours; {_HOW}")

@@ -4,7 +4,8 @@ Conventions
     A grey sample is the label, at 1, 2, 4, 8 or 16 bits, and is not scaled to 8 bits. In a palette file
     the index is the label, and the colours come along for whoever wants them. Three channels of 8 bits
     are colours. Refused, since no reading of them is safe: grey or colour with alpha (unless the alpha of
-    an RGBA file is opaque everywhere), colours of 16 bits, animations. Chunks that are about display
+    an RGBA file is opaque everywhere), colours of 16 bits, animations. `two_channels` reads grey with alpha, and
+    colours without blue, for whoever knows that they are a class and a number. Chunks that are about display
     (gAMA, tRNS, ...) change nothing; an EXIF orientation is reported and not applied.
 
     Every checksum is verified: of the chunks (CRC) and of the image data (Adler). The size is checked
@@ -18,6 +19,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import deflate
 import numpy as np
@@ -53,12 +55,32 @@ class Header:
 def decode(data: bytes, path: str, max_pixels: int) -> Raster:
     """The raster of a PNG file."""
     parts = _parts(data, path, max_pixels)
-    raw = _inflated(parts, path)
-    try:
-        samples = kernels.png_samples(raw, *parts.header.layout)
-    except ValueError as error:
-        raise FormatError(f"is a corrupt PNG: {error}", path) from None
-    return _raster(parts, samples, path)
+    if parts.header.color == GREY_ALPHA:
+        raise FormatError(
+            "has an alpha channel beside its grey one; labels have one channel: save without alpha, or say "
+            "--convention channels if the two are the class and the number of an object",
+            path,
+        )
+    if parts.header.bits == 16 and parts.header.color != GREY:
+        raise FormatError("is an RGB PNG of 16 bits per channel; save as 16-bit grey or 8-bit RGB", path)
+    return _raster(parts, _samples(parts, path), path)
+
+
+def two_channels(data: bytes, path: str, max_pixels: int) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
+    """Both channels of a PNG of grey with alpha, or red and green of one whose blue is 0 everywhere; and its notes."""
+    parts = _parts(data, path, max_pixels)
+    if parts.header.color not in (GREY_ALPHA, RGB):
+        raise FormatError(
+            "has not the two channels of class and number: save grey with alpha (LA), or RGB with a blue of 0", path
+        )
+    samples = _samples(parts, path)
+    if samples.shape[-1] == 3 and samples[..., 2].any():
+        raise FormatError(
+            "holds three channels, and not two of class and number: its blue is not 0 everywhere; "
+            "--convention kitti reads R = class, 256 G + B = number",
+            path,
+        )
+    return np.ascontiguousarray(samples[..., 0]), np.ascontiguousarray(samples[..., 1]), parts.notes
 
 
 def id_runs(data: bytes, path: str, max_pixels: int) -> tuple[kernels.LabelRuns, tuple[str, ...]] | None:
@@ -143,10 +165,6 @@ def _header(kind: bytes, body: memoryview, path: str) -> Header:
             f"filter {filters}, interlace {interlace})",
             path,
         )
-    if color == GREY_ALPHA:
-        raise FormatError("has an alpha channel beside its grey one; labels have one channel: save without alpha", path)
-    if bits == 16 and color != GREY:
-        raise FormatError("is an RGB PNG of 16 bits per channel; save as 16-bit grey or 8-bit RGB", path)
     return Header(width, height, bits, color, bool(interlace))
 
 
@@ -181,7 +199,15 @@ def _inflated(parts: _Parts, path: str) -> bytearray:
         raise FormatError("is a corrupt PNG: its image data does not decompress (zlib) to its size", path) from None
 
 
-def _raster(parts: _Parts, samples: NDArray[np.uint8] | NDArray[np.uint16], path: str) -> Raster:
+def _samples(parts: _Parts, path: str) -> NDArray[Any]:
+    raw = _inflated(parts, path)
+    try:
+        return kernels.png_samples(raw, *parts.header.layout)
+    except ValueError as error:
+        raise FormatError(f"is a corrupt PNG: {error}", path) from None
+
+
+def _raster(parts: _Parts, samples: NDArray[Any], path: str) -> Raster:
     header, palette, notes = parts.header, parts.palette, parts.notes
     if header.color == RGBA:
         samples, more = drop_opaque_alpha(samples, path)

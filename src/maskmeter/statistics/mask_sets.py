@@ -1,19 +1,20 @@
 """From two sets of masks, which may overlap within a side, to their `Overlap`.
 
 Conventions. A side is a stack of booleans (N, H, W) or (N, D, H, W), or a list of boolean arrays, or of COCO's RLE
-dictionaries {"size": [h, w], "counts": [...]} with counts as a list. Each mask is an object, called by its place
-from 1 on; a mask without pixels is an error. What two masks share is counted on their runs: the line of all pixels
-is cut where any run begins or ends, and of each piece it is known which masks hold it.
+dictionaries {"size": [h, w], "counts": ...} with counts as a list or compressed, or packed `rle.Masks`. Each mask is
+an object, called by its place from 1 on; a mask without pixels is an error. What two masks share is counted on their
+runs: the line of all pixels is cut where any run begins or ends, and of each piece it is known which masks hold it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import rle
 from ..errors import LabelError
 from ..masks import as_array
 
@@ -23,7 +24,9 @@ Runs = tuple[Ints, Ints, Ints]
 
 
 def is_masks(side: Any) -> bool:
-    """Whether a side is a list of masks, which no map of labels can be."""
+    """Whether a side is a list of masks, or packed ones, which no map of labels can be."""
+    if isinstance(side, rle.Masks):
+        return True
     return isinstance(side, list | tuple) and bool(side) and all(_is_mask(x) for x in cast("Sequence[Any]", side))
 
 
@@ -33,45 +36,66 @@ def _is_mask(x: Any) -> bool:
     )
 
 
+def columnwise(side: Any) -> bool:
+    """Whether the pixels of a side are numbered down the columns, as RLE has them."""
+    return isinstance(side, rle.Masks) or any(isinstance(x, Mapping) for x in side)
+
+
 def runs_of(side: Any, title: str) -> tuple[Runs, int, tuple[int, ...] | None]:
     """The runs of all masks of a side, how many masks, and their shape. Raises LabelError naming the mask."""
-    shapes, parts = set[tuple[int, ...]](), list[tuple[Ints, Ints]]()
-    turned = any(isinstance(x, Mapping) for x in side)
-    for k, x in enumerate(side, 1):
-        what = f"mask {k} of the {title}"
-        if isinstance(x, Mapping):
-            shape, edges = _of_rle(cast("Mapping[str, Any]", x), what)
-        else:
-            mask = as_array(x)
-            if mask.dtype != np.bool_:
-                raise LabelError(f"{what} is {mask.dtype}, not boolean")
-            shape = mask.shape
-            flat = mask.T.ravel() if turned else mask.ravel()  # RLE goes down the columns
-            edges = np.flatnonzero(np.diff(flat, prepend=False, append=False)).astype(np.int64)
+    turned = columnwise(side)
+    if isinstance(side, rle.Masks):
+        parts = list(_of_packed(side))
+    else:
+        parts = [_edges(x, title, k, turned) for k, x in enumerate(side, 1)]
+    for k, (_, edges) in enumerate(parts, 1):
         if not edges.size:
-            raise LabelError(f"{what} has no pixel; leave it out")
-        shapes.add(tuple(shape))
-        parts.append((edges[::2], edges[1::2]))
+            raise LabelError(f"mask {k} of the {title} has no pixel; leave it out")
+    shapes = sorted({shape for shape, _ in parts})
     if len(shapes) > 1:
-        raise LabelError(f"the masks of the {title} have different shapes, {sorted(shapes)[0]} and {sorted(shapes)[1]}")
+        raise LabelError(f"the masks of the {title} have different shapes, {shapes[0]} and {shapes[1]}")
     none = np.empty(0, np.int64)
-    owner = np.repeat(np.arange(len(parts)), [a.size for a, _ in parts])
-    runs = np.concatenate([none, *(a for a, _ in parts)]), np.concatenate([none, *(b for _, b in parts)]), owner
-    return runs, len(parts), shapes.pop() if shapes else None
+    edges = [e for _, e in parts]
+    owner = np.repeat(np.arange(len(edges)), [e.size // 2 for e in edges])
+    runs = np.concatenate([none, *(e[::2] for e in edges)]), np.concatenate([none, *(e[1::2] for e in edges)]), owner
+    return runs, len(edges), shapes[0] if shapes else None
 
 
-def _of_rle(rle: Mapping[str, Any], what: str) -> tuple[tuple[int, ...], Ints]:
-    counts = rle["counts"]
+def _edges(x: Any, title: str, k: int, turned: bool) -> tuple[tuple[int, ...], Ints]:
+    """The shape of a mask, and where its runs begin and end in turn."""
+    if isinstance(x, Mapping):
+        try:
+            return next(_of_packed(_packed(cast("Mapping[str, Any]", x))))
+        except LabelError as error:
+            raise LabelError(f"mask {k} of the {title}: {error.message}") from None
+    mask = as_array(x)
+    if mask.dtype != np.bool_:
+        raise LabelError(f"mask {k} of the {title} is {mask.dtype}, not boolean")
+    flat = mask.T.ravel() if turned else mask.ravel()
+    return mask.shape, np.flatnonzero(np.diff(flat, prepend=False, append=False)).astype(np.int64)
+
+
+def _packed(x: Mapping[str, Any]) -> rle.Masks:
+    """A mask of COCO. Raises LabelError for one that is none."""
+    counts, size = x["counts"], np.asarray(x.get("size", ()))
+    if size.shape != (2,) or size.dtype.kind not in "iu":
+        raise LabelError("its size is not a height and a width")
     if isinstance(counts, str | bytes):
-        raise LabelError(f"{what} has compressed counts; decode them, or give the list of counts")
-    counts, size = np.asarray(counts), tuple(int(n) for n in rle.get("size", ()))
-    if counts.dtype.kind not in "iu" or (counts < 0).any() or len(size) != 2 or counts.sum() != size[0] * size[1]:
-        raise LabelError(f"{what} has counts that do not add up to its size")
-    ends = np.cumsum(counts.astype(np.int64))
-    edges = ends[: counts.size // 2 * 2]
-    begin, end = edges[::2], edges[1::2]
-    kept = end > begin
-    return size, np.stack([begin[kept], end[kept]], axis=1).ravel()
+        text = counts.encode("utf-8") if isinstance(counts, str) else counts
+        return rle.from_strings(text, [[0, len(text)]], size)
+    runs = np.asarray(counts)
+    if runs.ndim != 1 or (runs.size and runs.dtype.kind not in "iu"):
+        raise LabelError("its counts are no list of integers")
+    return rle.from_counts(runs, [0, runs.size], size)
+
+
+def _of_packed(masks: rle.Masks) -> Iterator[tuple[tuple[int, ...], Ints]]:
+    """Of each packed mask its shape, and where its runs begin and end in turn, without empty ones."""
+    for k, (h, w) in enumerate(masks.sizes.tolist()):
+        ends = np.cumsum(masks.counts[masks.offsets[k] : masks.offsets[k + 1]], dtype=np.int64)
+        begin, end = ends[: ends.size // 2 * 2].reshape(-1, 2).T
+        kept = end > begin
+        yield (h, w), np.stack([begin[kept], end[kept]], axis=1).ravel()
 
 
 def shared(gt: Runs, pred: Runs, sizes: tuple[int, int]) -> tuple[Ints, Ints, Ints]:

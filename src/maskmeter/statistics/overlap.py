@@ -36,7 +36,7 @@ from ._order import in_order
 from ._sums import counts, exact_sums, firsts, sums_in_turn
 from .components import components
 from .details import NOTHING, Found, Wanted, measured
-from .mask_sets import is_masks, runs_of, shared
+from .mask_sets import columnwise, is_masks, runs_of, shared
 from .objects import Facts, Side, crowds, declared, declared_areas, scores_of, sides
 
 Ints = NDArray[np.int64]
@@ -397,8 +397,8 @@ def overlap(
     centres       also look where the centres of ground-truth objects lie
     stack         both sides are stacks of boolean masks (N, ...), which may overlap one another
 
-    Lists of boolean arrays or of RLE dictionaries are masks, too (see `mask_sets`); of the facts they take scores
-    alone, by the place of the mask from 1 on.
+    Lists of boolean arrays or of RLE dictionaries, and `rle.Masks`, are masks, too (see `mask_sets`); of the facts they
+    take scores alone, by the place of the mask from 1 on.
 
     Raises LabelError for arrays that are not ids, differ in shape or hold negative ids, and for objects with
     two classes or none.
@@ -459,7 +459,7 @@ def _of_mask_sets(gt: Any, pred: Any, scores: Mapping[int, float] | None) -> Ove
     (x, n, shape), (y, m, other) = runs_of(gt, "ground truth"), runs_of(pred, "prediction")
     if shape is not None and other is not None and shape != other:
         raise LabelError(f"masks of shape {shape} in the ground truth, {other} in the prediction")
-    if any(isinstance(k, Mapping) for k in gt) != any(isinstance(k, Mapping) for k in pred) and n and m:
+    if n and m and columnwise(gt) != columnwise(pred):
         raise LabelError("one side is RLE and the other is not; give both as RLE or both as arrays")
     ids = np.arange(1, m + 1)
     told: dict[str, Any] = {} if scores is None else {"score": scores_of(ids, scores)}
