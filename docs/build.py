@@ -36,7 +36,10 @@ def metric_pages() -> Pages:
     ]
     pages: Pages = {}
     for chapter, metrics in chapters.items():
-        title, heading = chapter.capitalize(), split(importlib.import_module(f"maskmeter.metrics.{chapter}").__doc__)
+        title, heading = (
+            chapter.replace("_", " ").capitalize(),
+            split(importlib.import_module(f"maskmeter.metrics.{chapter}").__doc__),
+        )
         pages[f"metrics/{chapter}.md"] = page(NOTE, f"# {title}", *heading, *map(metric_section, metrics))
         contents += [f"## [{title}]({chapter}.md)", heading[0]]
         contents.append(table(("metric", "definition"), (metric_row(chapter, m) for m in metrics)))

@@ -25,7 +25,7 @@ from maskmeter.evaluation import Evaluation, columns
 from maskmeter.metrics import METRICS, Metric, parse
 from maskmeter.readings import Facts
 from maskmeter.records import Record
-from maskmeter.statistics import boundary_detections, confusion, detections, overlap, scores, topology
+from maskmeter.statistics import boundary_detections, confusion, detections, encounters, overlap, scores, topology
 from maskmeter.statistics.confusion import count_labels
 from reference import regions as twin
 
@@ -80,13 +80,18 @@ def _judged(measure: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     return count
 
 
-def _detections(name: str, measure: Callable[..., Any]) -> Domain:
+def _renumber(pair: Pair, order: list[int]) -> tuple[Pair, Callable[[int], int]]:
+    new = np.arange(5) * 10  # of objects that are alike in size and overlap the lower id decides
+    return (new[pair[0]], new[pair[1]]), lambda k: k
+
+
+def _detections(name: str, measure: Callable[..., Any], relabel: Any = _relabel_ids) -> Domain:
     count = _judged(measure)
     return Domain(
         st.integers(1, 6).flatmap(lambda n: st.tuples(*[_ints([0, 1, 2, 3, 4], (n, 6))] * 2)),
         count,
         lambda gt: (gt, gt),
-        _relabel_ids,
+        relabel,
         False,
         Facts("detection", on="mask"),
         lambda gt, pred: (name, count(gt, pred).to_bytes()),
@@ -130,9 +135,17 @@ DOMAINS = {
     ),
     "detections": _detections("detections", detections),
     "boundary_detections": _detections("boundary_detections", boundary_detections),
+    "encounters": _detections("encounters", encounters, _renumber),
 }
 
-SAMPLE: dict[str, Any] = {"beta": 2, "iou": 0.5, "precision": 0.8, "specificity": 0.9, "metric": "dice"}
+SAMPLE: dict[str, Any] = {
+    "beta": 2,
+    "iou": 0.5,
+    "precision": 0.8,
+    "specificity": 0.9,
+    "metric": "dice",
+    "kind": "localisation",
+}
 
 
 def complete(m: Metric) -> Metric:

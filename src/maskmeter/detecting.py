@@ -31,7 +31,9 @@ from .pairing import Pair, Pairing
 from .readings import DETECTED, Facts
 from .records import Record
 from .statistics.detection_rules import COCO, FIXED, FIXES, LVIS, Rules, rules_of
-from .statistics.detections import Detections, IoU, Objects, detections_of, joined, judge, one_image
+from .statistics.detections import Detections, IoU, Judged, Objects, detections_of, joined, judge, one_image
+from .statistics.encounters import Encounters, encounters_of
+from .statistics.encounters import one_image as one_image_of
 
 if TYPE_CHECKING:
     from .rle import Masks
@@ -84,6 +86,15 @@ class Data:
 
     def judged(self, chosen: Ints, rules: Rules) -> Detections:
         """The statistic of some images, given by their numbers."""
+        judged, _, about = self._judged(chosen, rules)
+        return detections_of(judged, rules, *about)
+
+    def met(self, chosen: Ints, rules: Rules) -> tuple[Detections, Encounters]:
+        """The same, and with it all that the detections meet."""
+        judged, measure, about = self._judged(chosen, rules)
+        return detections_of(judged, rules, *about), encounters_of(judged, rules, measure, *about)
+
+    def _judged(self, chosen: Ints, rules: Rules) -> tuple[Judged, IoU | None, tuple[Ints, Ints, Ints]]:
         images, kinds = self.annotations.images, self.annotations.categories
         place = np.full(len(images), -1)
         place[chosen] = np.arange(chosen.size)
@@ -93,7 +104,8 @@ class Data:
         if gt_masks is not None and dt_masks is not None:
             measure = _measure(gt_masks, dt_masks, rules)
         group = np.array(self.groups or [0] * len(kinds), np.int64)
-        return detections_of(judge(truths, found, rules, measure), rules, images.id[chosen], kinds.id, group)
+        number = images.row if rules.tide else images.id
+        return judge(truths, found, rules, measure), measure, (number[chosen], kinds.id, group)
 
     # One side as columns
 
@@ -118,7 +130,7 @@ class Data:
         content = _content(masks, at.size, rules)
         return Objects(
             place[a.image[at]], a.category[at], area, box, content, crowd=crowd, ignore=ignore, unmarked=unmarked,
-            size=size,
+            size=size, row=a.row[at],
         ), masks  # fmt: skip
 
     def _found(self, place: Ints, rules: Rules, truths: Objects) -> tuple[Objects, Masks | None]:
@@ -141,7 +153,7 @@ class Data:
             area = np.where(np.isnan(given[:, 2]), size, given[:, 2] * given[:, 3])
         return Objects(
             place[r.image[at]], r.category[at], area, box, _content(masks, at.size, rules), score=r.score[at],
-            excused=excused, size=size,
+            excused=excused, size=size, row=r.row[at],
         ), masks  # fmt: skip
 
     def _federated(self, at: Ints, place: Ints, truths: Objects) -> tuple[Ints, NDArray[np.bool_]]:
@@ -362,9 +374,14 @@ class _Blocks:
     def _made(self, b: int) -> dict[str, Record]:
         at = np.arange(b * BLOCK, min((b + 1) * BLOCK, len(self.place)))
         packed: dict[str, list[bytes]] = {}
+        if Encounters.name in self.plan.statistics:
+            judged, met = self.data.met(at, self.data.rules)
+            packed[Encounters.name] = [e.to_bytes() for e in one_image_of(met)]
+            packed[Detections.name] = [d.to_bytes() for d in one_image(judged)]
         for name in self.plan.statistics:
-            rules = self.data.rules if name == Detections.name else self.data.rules.bounded
-            packed[name] = [d.to_bytes() for d in one_image(self.data.judged(at, rules))]
+            if name not in packed:
+                rules = self.data.rules if name == Detections.name else self.data.rules.bounded
+                packed[name] = [d.to_bytes() for d in one_image(self.data.judged(at, rules))]
         images = self.data.annotations.images
         digests = self.plan.digests(Job("", self.plan.gt, self.plan.pred))
         files = os.path.abspath(self.plan.gt), os.path.abspath(self.plan.pred)
@@ -390,9 +407,10 @@ def _counted(plan: DetectionPlan, data: Data) -> _Blocks:
 
 def plan(question: Question, names: Sequence[str]) -> DetectionPlan:
     """How the images of a run are counted; `names` are the statistics that its metrics are over."""
-    wanted = tuple(n for n in DETECTED if n in names) or (Detections.name,)
-    if question.on == "box" and wanted != (Detections.name,):
+    if question.on == "box" and "boundary_detections" in names:
         raise UsageError("boundaries are those of masks; leave --on box away")
+    # What detections meet is for the report, whatever the metrics are.
+    wanted = tuple(n for n in DETECTED if n in names or n != "boundary_detections")
     return DetectionPlan(Path(question.gt), Path(question.pred), question.convention, question.on, wanted)
 
 

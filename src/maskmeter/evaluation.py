@@ -35,6 +35,7 @@ from .statistics.by_class import SUMS, AnyClassScores, ClassScores, CoarseClassS
 from .statistics.confusion import VOID, Confusion, LabelCounts, count_labels
 from .statistics.details import Wanted
 from .statistics.detections import Detections
+from .statistics.encounters import KINDS, SPECIAL, Encounters
 from .statistics.image_scores import ImageScores
 from .statistics.measured import Measured
 from .statistics.overlap import STUFF, THING, Overlap, overlap
@@ -56,6 +57,11 @@ TWELVE = (
 )  # fmt: skip
 HEADLINES = {
     "cityscapes": ("ap", "ap50"),
+    "tide": (
+        "ap50",
+        *(f"ap_gain(kind={k})" for k in (*KINDS, *SPECIAL)),
+        *(f"detection_errors(kind={k})" for k in KINDS),
+    ),
     "lvis": (*TWELVE[:6], "ap_rare", "ap_common", "ap_frequent", "ar_300", *TWELVE[9:]),
 }
 BLOCK = 4096  # images whose values are held at once
@@ -484,7 +490,7 @@ class Evaluation:
     def _objects_behind(self, metric: Metric[Any, Any]) -> NDArray[np.int64] | None:
         """How many objects of the ground truth a pooled value of each column stands on; None for other metrics."""
         o = self.statistic(metric.statistic)
-        if isinstance(o, Detections):
+        if isinstance(o, Detections | Encounters):
             each = o.objects(metric.name.rpartition("_")[2])
             return np.append(each, each.sum())[-len(self.titles(metric)) :]
         if not isinstance(o, Overlap) or not metric.per_class:
@@ -533,7 +539,7 @@ def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
     """
     facts = facts or Facts()
     if facts.task == "detection":
-        return [METRICS[name] for name in (*HEADLINES.get(facts.convention or "", TWELVE),)]
+        return [parse(name) for name in (*HEADLINES.get(facts.convention or "", TWELVE),)]
     if facts.task == "panoptic":
         return [METRICS[q].at(**at) for at in ({}, {"among": "things"}, {"among": "stuff"}) for q in QUALITY]
     if Overlap.name in statistics_of(facts):

@@ -27,6 +27,8 @@ from .statistics.confusion import VOID, Confusion, LabelCounts, Reading, read
 from .statistics.detection_rules import rules_of
 from .statistics.detections import Detections
 from .statistics.detections import read as read_detections
+from .statistics.encounters import Encounters
+from .statistics.encounters import read as read_encounters
 from .statistics.image_scores import ImageScores, binary_stack
 from .statistics.overlap import Overlap, concatenate, of_objects
 from .statistics.scored_overlaps import CITYSCAPES, of_overlap
@@ -36,7 +38,7 @@ from .uncertainty import Sampler, groups_of, summed
 
 Ints = NDArray[np.int64]
 
-DETECTED = (Detections.name, "boundary_detections")
+DETECTED = (Detections.name, "boundary_detections", Encounters.name)
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Source(Protocol):
 def statistics_of(facts: Facts) -> dict[str, Callable[[Facts], Source]]:
     """The statistics that a task has, by their names, and what makes them."""
     if facts.task == "detection" and facts.on:
-        return {name: partial(Judgements, stored=name) for name in DETECTED}
+        return {**{name: partial(Judgements, stored=name) for name in DETECTED[:2]}, Encounters.name: Met}
     if facts.task == "detection":
         return {Overlap.name: Segmented, Detections.name: ScoredOverlaps}
     if facts.objects:
@@ -437,20 +439,50 @@ class Judgements:
         return _ByGroup(pooled, images)
 
     def _read(self, blobs: Sequence[bytes]) -> Detections:
-        rules, labels = rules_of(self.facts.convention), self.facts.labels or LabelSet(())
+        rules = rules_of(self.facts.convention)
         if self.stored != Detections.name:
             rules = rules.bounded
-        classes = np.array(labels.classes or [1], np.int64)  # objects without classes are all of class 1
-        group = np.array(self.facts.groups or [0] * classes.size, np.int64)
+        classes, group, averaged = _classes_of(self.facts)
         found = read_detections(blobs, rules, classes, group, binary=self.facts.labels is None)
-        return replace(found, averaged=~np.isin(classes, [x.id for x in labels if not x.average]))
+        return replace(found, averaged=averaged)
+
+
+@dataclass(frozen=True)
+class Met:
+    """Detections with all that they meet."""
+
+    facts: Facts
+    stored: str = Encounters.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Encounters:
+        return self._read([b for blobs in blocks for b in blobs])
+
+    def stack(self, blobs: Sequence[bytes], pooled: Encounters) -> Encounters:
+        return self._read(blobs).by_image()
+
+    def sampler(self, images: int, pooled: Encounters, stacks: Iterable[Encounters]) -> Sampler:
+        return _ByGroup(pooled, images)
+
+    def _read(self, blobs: Sequence[bytes]) -> Encounters:
+        classes, group, averaged = _classes_of(self.facts)
+        rules = rules_of(self.facts.convention)
+        found = read_encounters(blobs, rules, classes, group, binary=self.facts.labels is None)
+        return replace(found, averaged=averaged)
+
+
+def _classes_of(facts: Facts) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """The classes of detections, how frequent LVIS calls each, and which are in the means."""
+    labels = facts.labels or LabelSet(())
+    classes = np.array(labels.classes or [1], np.int64)  # objects without classes are all of class 1
+    group = np.array(facts.groups or [0] * classes.size, np.int64)
+    return classes, group, ~np.isin(classes, [x.id for x in labels if not x.average])
 
 
 @dataclass(frozen=True)
 class _ByGroup:
     """Resamples of objects, whose images are drawn in groups."""
 
-    overlap: Overlap | Detections
+    overlap: Overlap | Detections | Encounters
     images: int
 
     def resampled(self, weights: NDArray[np.float64]) -> Any:

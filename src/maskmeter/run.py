@@ -100,7 +100,7 @@ def evaluate(
     convention  panoptic, instance: how class and object share a pixel ("channels", "cityscapes", "kitti",
                 "semantickitti"), "stack" for files with a mask (N, H, W) for each object, or "panoptic" for all rules
                 of panopticapi, declared areas included; detection: "coco-fixed" (the default), "coco",
-                "coco-detectron2", "coco-boundary", "lvis", "cityscapes"
+                "coco-detectron2", "coco-boundary", "lvis", "cityscapes", "tide"
     class_axis  predictions are scores of several classes along this axis, one against the rest (see class_maps)
     spacing    millimetres per step along each axis of the arrays, where files say nothing of it
     on         detections of COCO JSON: compare their masks or their boxes

@@ -80,7 +80,7 @@ def data_options(command: Any) -> Any:
     metavar="NAME",
     help="Class and object in one file: channels, cityscapes, kitti, semantickitti; a mask for each object: stack; "
     "or panoptic: all its rules. Detections: "
-    "coco-fixed (the default), coco, coco-detectron2, coco-boundary, lvis, cityscapes.",
+    "coco-fixed (the default), coco, coco-detectron2, coco-boundary, lvis, cityscapes, tide.",
 )
 @click.option(
     "--on", type=click.Choice(["mask", "box"]), default="mask", show_default=True, help="Detections: what is compared."

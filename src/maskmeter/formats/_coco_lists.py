@@ -28,12 +28,13 @@ class Lists:
 
 @dataclass(frozen=True)
 class Images:
-    """The images, by ascending id. Height and width are 0 where nobody says them."""
+    """The images, by ascending id. Height and width are 0 where nobody says them; `row` is the place in the list."""
 
     id: Ints
     name: list[str]
     height: Ints
     width: Ints
+    row: Ints
     negative: Lists | None = None
     not_exhaustive: Lists | None = None
 
@@ -85,6 +86,7 @@ def read_images(listed: Any, categories: Categories, found: Findings) -> Images:
         _told_apart([name for _, name, *_ in ordered], keys, "image", "images", found),
         np.array([h for _, _, h, _, _ in ordered], np.int64),
         np.array([w for _, _, _, w, _ in ordered], np.int64),
+        np.array([k for k, *_ in ordered], np.int64),
         lists["neg_category_ids"],
         lists["not_exhaustive_category_ids"],
     )

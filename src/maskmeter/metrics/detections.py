@@ -41,7 +41,7 @@ RARE, COMMON, FREQUENT = 1, 2, 3
 Mask = NDArray[np.bool_]
 
 
-def _precision(d: Detections, iou: float | None = None, area: str = "all", group: int | None = None) -> Values:
+def mean_precision(d: Detections, iou: float | None = None, area: str = "all", group: int | None = None) -> Values:
     """(..., K + 1) the mean precision of each class, and over all of them."""
     step = None if iou is None else d.rules.step(iou)
     steps = slice(None) if iou is None else slice(step, None if step is None else step + 1)
@@ -136,7 +136,7 @@ def ap(d: Detections) -> Values:
     >>> ap(gt, pred, scores={1: 0.9, 2: 0.5}, convention="cityscapes")
     0.5
     """
-    return _precision(d)
+    return mean_precision(d)
 
 
 @metric(detections, per="class", overall=True)
@@ -149,7 +149,7 @@ def ap50(d: Detections) -> Values:
     >>> round(ap50(gt, pred, scores={1: 0.9}), 9)  # an IoU of 150 / 200
     1.0
     """
-    return _precision(d, iou=0.5)
+    return mean_precision(d, iou=0.5)
 
 
 @metric(detections, per="class", overall=True)
@@ -162,7 +162,7 @@ def ap75(d: Detections) -> Values:
     >>> round(ap75(gt, pred, scores={1: 0.9}), 9)  # an IoU of 150 / 200
     1.0
     """
-    return _precision(d, iou=0.75)
+    return mean_precision(d, iou=0.75)
 
 
 @metric(detections, per="class", overall=True)
@@ -176,7 +176,7 @@ def ap_small(d: Detections) -> Values:
     >>> round(ap_small(both, both, scores={1: 0.9}), 9)
     1.0
     """
-    return _precision(d, area="small")
+    return mean_precision(d, area="small")
 
 
 @metric(detections, per="class", overall=True)
@@ -190,7 +190,7 @@ def ap_medium(d: Detections) -> Values:
     >>> round(ap_medium(both, both, scores={1: 0.9}), 9)
     1.0
     """
-    return _precision(d, area="medium")
+    return mean_precision(d, area="medium")
 
 
 @metric(detections, per="class", overall=True)
@@ -204,7 +204,7 @@ def ap_large(d: Detections) -> Values:
     >>> round(ap_large(both, both, scores={1: 0.9}), 9)
     1.0
     """
-    return _precision(d, area="large")
+    return mean_precision(d, area="large")
 
 
 @metric(detections, per="class", overall=True)
@@ -316,7 +316,7 @@ def ap_rare(d: Detections) -> Values:
     >>> ap_rare(gt, pred, scores={1: 0.9, 2: 0.5})
     nan
     """
-    return _precision(d, group=RARE)
+    return mean_precision(d, group=RARE)
 
 
 @metric(detections, per="class", overall=True)
@@ -330,7 +330,7 @@ def ap_common(d: Detections) -> Values:
     >>> ap_common(gt, pred, scores={1: 0.9, 2: 0.5})
     nan
     """
-    return _precision(d, group=COMMON)
+    return mean_precision(d, group=COMMON)
 
 
 @metric(detections, per="class", overall=True)
@@ -344,7 +344,7 @@ def ap_frequent(d: Detections) -> Values:
     >>> ap_frequent(gt, pred, scores={1: 0.9, 2: 0.5})
     nan
     """
-    return _precision(d, group=FREQUENT)
+    return mean_precision(d, group=FREQUENT)
 
 
 @metric(boundary_detections, per="class", overall=True)
@@ -361,7 +361,7 @@ def boundary_ap(d: Detections) -> Values:
     >>> round(boundary_ap(square, square, scores={1: 0.9}), 9)
     1.0
     """
-    return _precision(d)
+    return mean_precision(d)
 
 
 @metric(boundary_detections, per="class", overall=True)
@@ -375,7 +375,7 @@ def boundary_ap50(d: Detections) -> Values:
     >>> round(boundary_ap50(square, square, scores={1: 0.9}), 9)
     1.0
     """
-    return _precision(d, iou=0.5)
+    return mean_precision(d, iou=0.5)
 
 
 @metric(boundary_detections, per="class", overall=True)
@@ -389,7 +389,7 @@ def boundary_ap75(d: Detections) -> Values:
     >>> round(boundary_ap75(square, square, scores={1: 0.9}), 9)
     1.0
     """
-    return _precision(d, iou=0.75)
+    return mean_precision(d, iou=0.75)
 
 
 @metric(boundary_detections, per="class", overall=True)
@@ -403,7 +403,7 @@ def boundary_ap_small(d: Detections) -> Values:
     >>> round(boundary_ap_small(square, square, scores={1: 0.9}), 9)
     1.0
     """
-    return _precision(d, area="small")
+    return mean_precision(d, area="small")
 
 
 @metric(boundary_detections, per="class", overall=True)
@@ -417,7 +417,7 @@ def boundary_ap_medium(d: Detections) -> Values:
     >>> round(boundary_ap_medium(square, square, scores={1: 0.9}), 9)
     nan
     """
-    return _precision(d, area="medium")
+    return mean_precision(d, area="medium")
 
 
 @metric(boundary_detections, per="class", overall=True)
@@ -431,4 +431,4 @@ def boundary_ap_large(d: Detections) -> Values:
     >>> round(boundary_ap_large(square, square, scores={1: 0.9}), 9)
     nan
     """
-    return _precision(d, area="large")
+    return mean_precision(d, area="large")

@@ -4,6 +4,7 @@ confusion   pixels of every pair (ground-truth class, predicted class)
 scores      positive and negative pixels with each score; for several classes `class_scores`
 overlap     objects of both sides, and the pixels each two share
 detections  scored objects in the order of their scores, and which of them match
+encounters  scored objects with all that they meet, of whatever class
 topology    components, holes, cavities and skeletons of each class
 surface     distances between the boundaries of each class; `bands`: pixels along them
 
@@ -15,13 +16,15 @@ from .bands import Bands, bands
 from .class_scores import class_scores
 from .confusion import Confusion, confusion
 from .detections import Detections
+from .encounters import Encounters
 from .overlap import Overlap, overlap
-from .scored_overlaps import boundary_detections, detections
+from .scored_overlaps import boundary_detections, detections, encounters
 from .scores import CoarseScores, Scores, scores
 from .surface import Surface, surface
 from .topology import Topology, topology
 
 __all__ = [
-    "Bands", "CoarseScores", "Confusion", "Detections", "Overlap", "Scores", "Surface", "Topology", "bands",
-    "boundary_detections", "class_scores", "confusion", "detections", "overlap", "scores", "surface", "topology",
+    "Bands", "CoarseScores", "Confusion", "Detections", "Encounters", "Overlap", "Scores", "Surface", "Topology",
+    "bands", "boundary_detections", "class_scores", "confusion", "detections", "encounters", "overlap", "scores",
+    "surface", "topology",
 ]  # fmt: skip

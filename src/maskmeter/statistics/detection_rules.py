@@ -5,9 +5,11 @@ coco             what pycocotools prints: an annotation of id 0 counts as not fo
 coco-fixed       the same measure without these: nothing depends on ids, on the order of files or on names
 coco-detectron2  as `coco`, but the boxes of results are dropped before masks are judged
 coco-boundary    as boundary-iou-api: the IoU is the lesser of that of masks and that of their boundaries
+tide             as tidecv: the 100 best of all classes in an image, recalls at k / 100; a class that is found and not
+                 there counts as 0, and a crowd excuses from above the threshold on, not at it
 lvis             federated: a class is judged in images that were checked for it, at 300 detections an image
 
-Reference: pycocotools 2.0.11, lvis-api, boundary-iou-api (Cheng et al., CVPR 2021), Detectron2.
+Reference: pycocotools 2.0.11, lvis-api, tidecv 1.0.1, boundary-iou-api (Cheng et al., CVPR 2021), Detectron2.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Rules:
                 are read where the score changes
     federated   classes are judged only in images that were checked for them
     trapezoid   the area under the curve is a trapezoid sum through all scores (Cityscapes), without an envelope
+    tide        what tidecv does otherwise, as said above, and that what is left out may still be an error
     boundary    width of boundaries as a share of the diagonal; 0 where they are not looked at
     """
 
@@ -60,6 +63,7 @@ class Rules:
     filed: bool = True
     federated: bool = False
     trapezoid: bool = False
+    tide: bool = False
     boundary: float = 0.0
 
     @cached_property
@@ -101,6 +105,10 @@ FIXED = replace(COCO, name="coco-fixed", marks=False, ignore=True, declared=Fals
 LVIS = replace(
     COCO, name="lvis", max_dets=(300,), per_image=300, marks=True, ignore=True, federated=True
 )  # fmt: skip
+TIDE = replace(
+    COCO, name="tide", recalls=tuple((np.arange(101) / 100).tolist()), areas=(("all", *EVERY),), max_dets=(100,),
+    per_image=100, marks=False, boxed=False, tide=True,
+)  # fmt: skip
 
 CONVENTIONS: dict[str, Rules] = {
     r.name: r
@@ -110,6 +118,7 @@ CONVENTIONS: dict[str, Rules] = {
         replace(COCO, name="coco-detectron2", boxed=False),
         replace(COCO, name="coco-boundary", ignore=True, boundary=BOUNDARY),
         LVIS,
+        TIDE,
     )
 }
 

@@ -56,6 +56,7 @@ class Objects:
     score          of detections
     crowd, ignore, unmarked  of ground truths; `excused` of detections (see `kernels.match_detections`)
     size           area of the mask, where that bounds what two objects share; None for boxes
+    row            which record of its file each is, or its id in a map; only to find it again
     """
 
     image: Ints
@@ -69,6 +70,7 @@ class Objects:
     unmarked: Bools = field(default_factory=lambda: np.empty(0, bool))
     excused: Bools = field(default_factory=lambda: np.empty(0, bool))
     size: Floats | None = None
+    row: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def take(self, at: Ints) -> Objects:
         """These objects, in this order."""
@@ -96,7 +98,9 @@ def judge(truths: Objects, found: Objects, rules: Rules, iou: IoU | None, partne
     classes = 1 + max(int(x.class_.max(initial=0)) for x in (truths, found))
     key_t, key_f = (x.image * classes + x.class_ for x in (truths, found))
     if rules.filed:
-        t_at, f_at = np.argsort(key_t, kind="stable"), np.lexsort((-found.score, key_f))
+        turn = np.arange(key_t.size)
+        t_at = np.lexsort((-turn if rules.tide else turn, key_t))  # the last of equals is taken
+        f_at = np.lexsort((-found.score, key_f))
     else:
         t_at = by_content(key_t, truths, truths.ignore, truths.crowd)
         f_at = by_content(key_f, found, -found.score)
@@ -106,7 +110,7 @@ def judge(truths: Objects, found: Objects, rules: Rules, iou: IoU | None, partne
         f_at = f_at[rank < rules.cap]
         cells, keys = _cells(key_t[t_at], key_f[f_at])
     t, f = truths.take(t_at), found.take(f_at)
-    pairs = _meetings(t, f, t_at, f_at, cells, rules, iou)
+    pairs = _meetings(t, f, t_at, f_at, cells, rules, iou, min(rules.thresholds, default=1.0))
     if not rules.filed:
         order = claimed(cells, f.score, pairs, t.crowd | t.ignore)
         f, f_at, pairs = f.take(order), f_at[order], _renumbered(pairs, order)
@@ -129,14 +133,23 @@ def _cells(truths: Ints, found: Ints) -> tuple[Cells, Ints]:
     return Cells(*(np.append(np.searchsorted(x, keys), x.size) for x in (found, truths))), keys
 
 
-def _meetings(t: Objects, f: Objects, t_at: Ints, f_at: Ints, cells: Cells, rules: Rules, iou: IoU | None) -> Meetings:
-    """The pairs that reach the least threshold."""
-    least = min(rules.thresholds, default=1.0)
+def meetings_in_images(
+    t: Objects, f: Objects, t_at: Ints, f_at: Ints, rules: Rules, iou: IoU | None, least: float
+) -> Meetings:
+    """The pairs of an image, of one class or two, whose IoU is at least `least`; both sides are in order of images."""
+    return _meetings(t, f, t_at, f_at, _cells(t.image, f.image)[0], rules, iou, least)
+
+
+def _meetings(
+    t: Objects, f: Objects, t_at: Ints, f_at: Ints, cells: Cells, rules: Rules, iou: IoU | None, least: float
+) -> Meetings:
+    """The pairs of each cell whose IoU is at least `least`."""
     bounds = None if iou is None or f.size is None or t.size is None else (f.size, t.size)
     near = boxes_that_meet(cells, f.box, t.box, t.crowd, bounds, least if bounds or iou is None else 0.0)
-    if iou is None:
-        return near
-    values = iou(f_at[near.detection], t_at[near.truth], t.crowd[near.truth])
+    crowd = t.crowd[near.truth]
+    values = near.iou if iou is None else iou(f_at[near.detection], t_at[near.truth], crowd)
+    if rules.tide:  # a crowd excuses above the threshold, not at it
+        values = np.where(crowd, np.nextafter(values, 0), values)
     kept = values >= least
     return Meetings(near.detection[kept], near.truth[kept], values[kept])
 
@@ -218,7 +231,13 @@ class Detections:
         if ("precision", a, cap) not in self.memo:
             objects = np.bincount(self.gt_class[self.gt_counted[a]], minlength=self.classes.size).astype(np.int64)
             begin = np.searchsorted(self.det_class, np.arange(self.classes.size + 1))
-            self.memo["precision", a, cap] = accumulate_detections(self._ranked(a, begin), objects, cap)
+            found = accumulate_detections(self._ranked(a, begin), objects, cap)
+            if self.rules.tide:  # a class that is found and not there has 0
+                at = self.det_class[(self.ignored[a] & self._steps) != self._steps]
+                made_up = (objects == 0) & (np.bincount(at, minlength=objects.size) > 0)
+                for x in found:
+                    x[..., made_up] = 0
+            self.memo["precision", a, cap] = found
         return self.memo["precision", a, cap]
 
     def table(self, area: str = "all", cap: int | None = None) -> tuple[Floats, Floats] | None:
@@ -253,6 +272,10 @@ class Detections:
             det_class=place[self.det_class], gt_class=place[self.gt_class],
         )  # fmt: skip
 
+    @property
+    def _steps(self) -> np.uint64:
+        return np.uint64((1 << self.rules.steps.size) - 1)
+
     def _ranked(self, a: int, begin: Ints, order: Ints | None = None) -> Ranked:
         parts = self.det_score, self.det_rank, self.hits[a], self.ignored[a]
         if order is not None:
@@ -267,6 +290,12 @@ class Detections:
         k, counted = self.classes.size, self.gt_counted[a]
         cells, objects = np.unique(self.gt_image[counted] * k + self.gt_class[counted], return_counts=True)
         own = self.det_image * k + self.det_class
+        if self.rules.tide:
+            kept = (self.ignored[a] & self._steps) != self._steps
+            made_up = np.setdiff1d(own[kept], cells)
+            turn = np.argsort(np.append(cells, made_up))
+            cells = np.append(cells, made_up)[turn]
+            objects = np.append(objects, np.zeros(made_up.size, np.int64))[turn]
         order = np.argsort(own, kind="stable")
         own = own[order]
         first = np.flatnonzero(np.diff(cells // k, prepend=-1))  # whole images at a time
@@ -277,7 +306,7 @@ class Detections:
             mine = mine[np.isin(self.det_image[mine] * k + self.det_class[mine], here)]
             begin = np.append(np.searchsorted(self.det_image[mine] * k + self.det_class[mine], here), mine.size)
             found = accumulate_detections(self._ranked(a, begin, mine), objects[low:high], cap)
-            yield Cell(here // k, here % k, found[0], found[2])
+            yield Cell(here // k, here % k, *(np.maximum(x, 0) for x in (found[0], found[2])))
 
     def _resampled(self, a: int, cap: int) -> tuple[Floats, Floats]:
         weights = np.ascontiguousarray(self.weights, np.float64)
@@ -286,7 +315,14 @@ class Detections:
         counts = np.bincount(key[self.gt_counted[a]], minlength=self.images * k).reshape(self.images, k)
         begin = np.searchsorted(self.det_class, np.arange(k + 1))
         objects = weighted_sums(weights, counts.astype(np.float64))
-        return resampled_detections(self._ranked(a, begin), weights, self.det_image, objects, cap)
+        found = resampled_detections(self._ranked(a, begin), weights, self.det_image, objects, cap)
+        if self.rules.tide:
+            kept = (self.ignored[a] & self._steps) != self._steps
+            counts = np.bincount((self.det_image * k + self.det_class)[kept], minlength=self.images * k)
+            made_up = weighted_sums(weights, counts.reshape(self.images, k).astype(np.float64)) > 0
+            for x in found:
+                x[made_up & (objects == 0)] = 0
+        return found
 
     def _trapezoids(self, a: int) -> tuple[Floats, Floats]:
         """The tables of Cityscapes: a class with objects and without detections has 0."""
@@ -398,13 +434,24 @@ def detections_of(
 ) -> Detections:
     """The statistic of what was judged."""
     f, t = judged.found, judged.truths
-    order = np.lexsort((judged.rank, image_number[f.image], -f.score, f.class_))
     low, high = rules.ranges[:, :1], rules.ranges[:, 1:]
-    return Detections(
-        rules, image_number, classes, np.zeros(classes.size, np.int64) if group is None else group,
-        f.class_[order], f.image[order], judged.rank[order], f.score[order],
-        np.ascontiguousarray(judged.matched.hits[:, order]), np.ascontiguousarray(judged.matched.ignored[:, order]),
-        t.class_, t.image, ~t.ignore & (t.area >= low) & (t.area <= high), binary=binary,
+    return in_order(
+        Detections(
+            rules, image_number, classes, np.zeros(classes.size, np.int64) if group is None else group,
+            f.class_, f.image, judged.rank, f.score, judged.matched.hits, judged.matched.ignored,
+            t.class_, t.image, ~t.ignore & (t.area >= low) & (t.area <= high), binary=binary,
+        )
+    )  # fmt: skip
+
+
+def in_order(d: Detections, last: Bools | None = None) -> Detections:
+    """The same with its detections by class, score, image and rank; of equal scores those come `last`."""
+    turn = np.zeros(d.det_class.size, bool) if last is None else last
+    order = np.lexsort((d.det_rank, d.image_number[d.det_image], turn, -d.det_score, d.det_class))
+    return replace(
+        d, det_class=d.det_class[order], det_image=d.det_image[order], det_rank=d.det_rank[order],
+        det_score=d.det_score[order], hits=np.ascontiguousarray(d.hits[:, order]),
+        ignored=np.ascontiguousarray(d.ignored[:, order]), memo={},
     )  # fmt: skip
 
 

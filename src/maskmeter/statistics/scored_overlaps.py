@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ._sums import counts
 from .detection_rules import EVERY, Rules, rules_of
-from .detections import Detections, Objects, detections_of, judge
+from .detections import Detections, IoU, Judged, Objects, detections_of, judge
+from .encounters import Encounters, encounters_of
 from .overlap import Overlap, overlap
 
-__all__ = ["CITYSCAPES", "boundary_detections", "detections", "of_overlap"]
+__all__ = ["CITYSCAPES", "boundary_detections", "detections", "encounters", "of_overlap"]
 
 LEAST = 100  # pixels of an object that is looked for
 CITYSCAPES = Rules(
@@ -86,18 +87,45 @@ def _edges(ids: NDArray[Any], share: float) -> NDArray[Any]:
     return np.where(inside, 0, whole)
 
 
+def encounters(gt: Any, pred: Any, *, convention: str = "coco-fixed", **choices: Any) -> Encounters:
+    """As `detections`, with all that the predicted objects meet, of their class or another: what errors are made of.
+
+    >>> gt, pred = np.repeat([1, 0, 2], 100), np.repeat([1, 1, 2], 100)
+    >>> e = encounters(gt, pred, scores={1: 0.9, 2: 0.5})
+    >>> e.pair_iou.tolist(), [int(e.counts("localisation", iou)[0]) for iou in (0.5, 0.75)]
+    ([0.5, 1.0], [0, 1])
+    """
+    rules = rules_of("coco-fixed" if convention == "cityscapes" else convention)
+    if convention == "cityscapes" or rules.boundary:
+        raise UsageError(f"kinds of errors do not follow the rules of {convention}; coco, coco-fixed and tide do")
+    o = overlap(gt, pred, **choices)
+    judged, iou = _judged(_scored(o), rules, None)
+    found = encounters_of(judged, rules, iou, np.arange(o.images), o.classes, binary=o.binary)
+    return replace(found, averaged=o.averaged)
+
+
 def of_overlap(o: Overlap, rules: Rules, bound: NDArray[np.float64] | None = None) -> Detections:
     """The detections of an overlap; `bound` is the most that each pair's IoU may be, where it is no crowd.
 
     Raises UsageError where a prediction has no score.
     """
-    if np.isnan(o.pred_score).any():
-        raise UsageError("average precision needs a score for every predicted object: scores={id: score}")
+    o = _scored(o)
     d = _of_cityscapes(o, rules) if rules.trapezoid else _of_coco(o, rules, bound)
     return replace(d, averaged=o.averaged, binary=o.binary)
 
 
+def _scored(o: Overlap) -> Overlap:
+    if np.isnan(o.pred_score).any():
+        raise UsageError("average precision needs a score for every predicted object: scores={id: score}")
+    return o
+
+
 def _of_coco(o: Overlap, rules: Rules, bound: NDArray[np.float64] | None) -> Detections:
+    judged, _ = _judged(o, rules, bound)
+    return detections_of(judged, rules, np.arange(o.images), o.classes)
+
+
+def _judged(o: Overlap, rules: Rules, bound: NDArray[np.float64] | None) -> tuple[Judged, IoU]:
     if (rules.boundary and bound is None) or rules.federated:
         raise UsageError(f"convention {rules.name} does not go with label maps; coco, coco-fixed and cityscapes do")
     crowd = o.gt_crowd > 0
@@ -120,9 +148,13 @@ def _of_coco(o: Overlap, rules: Rules, bound: NDArray[np.float64] | None) -> Det
         at = np.searchsorted(o.classes, class_)
         return Objects(image, at, area.astype(np.float64), everywhere, np.zeros(area.size, np.int64), **more)
 
-    truths = objects(o.gt_image, o.gt_class, o.gt_area, crowd=crowd, ignore=crowd)
-    found = objects(o.pred_image, o.pred_class, o.pred_size + o.pred_void, score=o.pred_score)
-    return detections_of(judge(truths, found, rules, iou), rules, np.arange(o.images), o.classes)
+    if rules.per_image is not None and np.bincount(o.pred_image).max(initial=0) > rules.per_image:
+        raise UsageError(
+            f"convention {rules.name} looks at {rules.per_image} objects in an image; leave the others away"
+        )
+    truths = objects(o.gt_image, o.gt_class, o.gt_area, crowd=crowd, ignore=crowd, row=o.gt_id)
+    found = objects(o.pred_image, o.pred_class, o.pred_size + o.pred_void, score=o.pred_score, row=o.pred_id)
+    return judge(truths, found, rules, iou), iou
 
 
 def _of_cityscapes(o: Overlap, rules: Rules) -> Detections:
