@@ -276,7 +276,7 @@ class Encounters:
         none = np.zeros(int(there.sum()), np.uint64)
         made = Judgement(
             rules, self.image_number, self.classes, self.group, class_[there], self.det_image[there],
-            np.flatnonzero(there), score[there], right[there].astype(np.uint64)[None], none[None],
+            self._turn[there], score[there], right[there].astype(np.uint64)[None], none[None],
             self.gt_class[objects], self.gt_image[objects], np.ones((1, int(objects.sum())), bool),
             averaged=self.averaged, binary=self.binary,
         )  # fmt: skip
