@@ -416,7 +416,7 @@ class ScoredOverlaps:
     def stack(self, blobs: Sequence[bytes], pooled: Detections) -> Detections:
         whole = Segmented(self.facts).pool([blobs], None)
         found = of_overlap(whole, CITYSCAPES)
-        return replace(found.among(pooled.classes), averaged=pooled.averaged).by_image()
+        return replace(found.among(pooled.classes), averaged=pooled.averaged, whole=pooled).by_image()
 
     def sampler(self, images: int, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
         return _ByGroup(pooled, images)
@@ -433,7 +433,7 @@ class Judgements:
         return self._read([b for blobs in blocks for b in blobs])
 
     def stack(self, blobs: Sequence[bytes], pooled: Detections) -> Detections:
-        return self._read(blobs).by_image()
+        return replace(self._read(blobs), whole=pooled).by_image()
 
     def sampler(self, images: int, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
         return _ByGroup(pooled, images)

@@ -178,7 +178,15 @@ class Metric(Generic[S, V]):
         return f"{self.name}({shown})" if shown else self.name
 
 
-CURVES = ("roc_curve", "pr_curve", "threshold_curve", "reliability_curve", "froc_curve", "object_curve")
+CURVES = (
+    "roc_curve",
+    "pr_curve",
+    "threshold_curve",
+    "reliability_curve",
+    "froc_curve",
+    "object_curve",
+    "detection_curve",
+)
 REQUIRED = inspect.Parameter.empty
 
 

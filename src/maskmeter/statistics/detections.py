@@ -186,6 +186,7 @@ class Detections:
     gt_counted     (A, G) whether an object is looked for in an area range
     averaged       (K,) whether a class takes part in means over classes; None for all
     binary         objects have no classes
+    whole          where these are but some of the images: those of all, on which an operating point is chosen
     weights        None: all images together; "images": each; a matrix (B, I): resamples
     """
 
@@ -207,6 +208,7 @@ class Detections:
     averaged: Bools | None = None
     weights: Floats | str | None = None
     binary: bool = False
+    whole: Detections | None = field(default=None, repr=False)
     memo: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
 
     @property
