@@ -43,7 +43,20 @@ ALLOWED = {
     ("__main__", "cli"),
 }
 
-LAZY = ("PIL", "click", "distributed", "jinja2", "matplotlib", "pandas", "ray", "rich", "scipy", "sqlite3", "tifffile")
+LAZY = (
+    "PIL",
+    "click",
+    "distributed",
+    "fsspec",
+    "jinja2",
+    "matplotlib",
+    "pandas",
+    "ray",
+    "rich",
+    "scipy",
+    "sqlite3",
+    "tifffile",
+)
 
 FILES = sorted(p.relative_to(SOURCE) for p in SOURCE.rglob("*.py"))
 PARTS = {p.name.split(".")[0] for p in SOURCE.iterdir()}

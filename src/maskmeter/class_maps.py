@@ -12,7 +12,6 @@ scores one by one, and there is no predicted label.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from .counting import Digests, Job, digest_of, region_of
 from .errors import DataError, LabelError, UsageError
+from .formats import address
 from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction
 from .labels import LabelSet
 from .masks import LabelMap, pair
@@ -83,9 +83,9 @@ class ClassPlan:
             job.name,
             {**kept, ImageClassScores.name: self._image(whole).to_bytes()},
             plane,
-            gt=os.path.abspath(job.gt),
-            pred=os.path.abspath(job.pred),
-            region=None if job.region is None else os.path.abspath(job.region),
+            gt=address(job.gt),
+            pred=address(job.pred),
+            region=None if job.region is None else address(job.region),
             digests=(gt.digest, pred.digest),
             notes=(*(f"ground truth: {n}" for n in gt.notes), *(f"prediction: {n}" for n in pred.notes)),
             pooled={ClassScores.name: whole},

@@ -16,6 +16,7 @@ import msgspec
 
 from . import panoptic
 from .deciding import STACK, Question, decide
+from .errors import DataError
 from .evaluation import Evaluation, default_metrics, wanted_by
 from .labels import LabelSet
 from .metrics import parse
@@ -101,8 +102,13 @@ def write(folder: str | os.PathLike[str], store: Store, evaluation: Evaluation) 
     """Write the numbers into the store and beside it."""
     out = Path(folder)
     store_results(store, evaluation)
-    write_rows(out / ROWS, evaluation)
-    write_results(out / RESULTS, evaluation, evaluation.inputs)
+    try:
+        write_rows(out / ROWS, evaluation)
+        write_results(out / RESULTS, evaluation, evaluation.inputs)
+    except OSError as error:
+        raise DataError(
+            f"cannot be written ({error.strerror}); make room, and the same command with --resume goes on", out
+        ) from None
     store.write_facts(
         finished={
             "metrics": [str(m) for m in evaluation.metrics],

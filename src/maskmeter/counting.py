@@ -7,7 +7,6 @@ in order are kept.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, LabelError
-from .formats import digest
+from .formats import address, digest_of_file
 from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction, open_region, open_stack
+from .formats.remote import Unreachable
 from .masks import LabelMap, Spacing, label_map, pair, same_shape
 from .metrics import parse
 from .records import Record
@@ -158,9 +158,11 @@ def _ids(found: LabelMap) -> NDArray[Any]:
 
 
 def digest_of(path: Path | None) -> str | None:
-    """The digest of a file's bytes; None where there is none."""
+    """The digest of a file's bytes; None where there is none. Raises Unreachable where that cannot be known now."""
     try:
-        return None if path is None else digest(path.read_bytes(), path)
+        return None if path is None else digest_of_file(path)
+    except Unreachable:
+        raise
     except (OSError, DataError):
         return None
 
@@ -309,9 +311,9 @@ def _record(
         job.name,
         statistics,
         gt.map.array.shape,
-        gt=os.path.abspath(job.gt),
-        pred=None if job.pred is None else os.path.abspath(job.pred),
-        region=None if job.region is None else os.path.abspath(job.region),
+        gt=address(job.gt),
+        pred=None if job.pred is None else address(job.pred),
+        region=None if job.region is None else address(job.region),
         digests=(gt.digest, None if pred is None else pred.digest),
         notes=notes,
         pooled=pooled or {},

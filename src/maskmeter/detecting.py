@@ -24,7 +24,9 @@ from .counting import Digests, Job, digest_of
 from .deciding import Question
 from .errors import DataError, UsageError
 from .evaluation import TWELVE
+from .formats import address, located
 from .formats.coco import Annotations, Categories, Lists, Results, Segmentations, read_annotations, read_results
+from .formats.remote import is_remote
 from .labels import Label, LabelSet
 from .metrics import METRICS
 from .pairing import Pair, Pairing
@@ -255,7 +257,7 @@ def read_detections(
     Raises DataError for files that are not fit, UsageError for a wrong call. `METRICS["ap"].values(d)[-1]` is the
     number over all classes, and `ap.compute(d)` that of each.
     """
-    data = _load(Path(gt), Path(pred), convention, on)
+    data = _load(located(gt), located(pred), convention, on)
     rules = data.rules if max_dets is None else replace(data.rules, max_dets=tuple(sorted(max_dets)))
     data = data if use_cats else data.without_classes()
     parts = np.array_split(np.arange(len(data.annotations.images)), max(workers, 1))
@@ -284,12 +286,12 @@ def find(question: Question) -> Data:
         raise UsageError(
             f"{'--pairs' if question.pairs else '--mask'} does not go with COCO JSON; images are matched by image_id"
         )
-    for path in (Path(question.gt), Path(question.pred)):
+    for path in (located(question.gt), located(question.pred)):
         if path.is_dir():
             raise UsageError(
                 f"{path} is a folder; task detection takes COCO JSON, or with --convention cityscapes folders of masks"
             )
-    return _load(Path(question.gt), Path(question.pred), question.convention, question.on)
+    return _load(located(question.gt), located(question.pred), question.convention, question.on)
 
 
 _reading = Lock()
@@ -301,6 +303,8 @@ def _load(gt: Path, pred: Path, convention: str | None, on: str) -> Data:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
+    if is_remote(path):
+        raise DataError("is remote, and lists of detections are read from this machine; copy it here first", path)
     try:
         status = path.stat()
     except OSError as error:
@@ -321,7 +325,7 @@ def _loaded(gt: Path, pred: Path, _a: Any, _b: Any, convention: str | None, on: 
 
 def pairing(data: Data, question: Question) -> Pairing:
     """Every image with both files."""
-    pairs = tuple(Pair(n, Path(question.gt), Path(question.pred)) for n in sorted(data.annotations.images.name))
+    pairs = tuple(Pair(n, located(question.gt), located(question.pred)) for n in sorted(data.annotations.images.name))
     return Pairing(pairs, (), (), "by image_id")
 
 
@@ -384,7 +388,7 @@ class _Blocks:
                 packed[name] = [d.to_bytes() for d in one_image(self.data.judged(at, rules))]
         images = self.data.annotations.images
         digests = self.plan.digests(Job("", self.plan.gt, self.plan.pred))
-        files = os.path.abspath(self.plan.gt), os.path.abspath(self.plan.pred)
+        files = address(self.plan.gt), address(self.plan.pred)
         out: dict[str, Record] = {}
         for k, i in enumerate(at.tolist()):
             shape = int(images.height[i]), int(images.width[i])
@@ -411,7 +415,7 @@ def plan(question: Question, names: Sequence[str]) -> DetectionPlan:
         raise UsageError("boundaries are those of masks; leave --on box away")
     # What detections meet is for the report, whatever the metrics are.
     wanted = tuple(n for n in DETECTED if n in names or n != "boundary_detections")
-    return DetectionPlan(Path(question.gt), Path(question.pred), question.convention, question.on, wanted)
+    return DetectionPlan(located(question.gt), located(question.pred), question.convention, question.on, wanted)
 
 
 def decide(question: Question, data: Data) -> tuple[Facts, list[str]]:

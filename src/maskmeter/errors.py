@@ -7,6 +7,7 @@ file, and what to do. The command line prints that line and answers with `exit_c
 from __future__ import annotations
 
 import os
+import re
 
 
 class MaskmeterError(ValueError):
@@ -31,7 +32,7 @@ class DataError(MaskmeterError):
     def __init__(self, message: str, path: str | os.PathLike[str] | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.path = None if path is None else os.fspath(path)
+        self.path = None if path is None else shown(os.fspath(path))
 
     def __str__(self) -> str:
         return self.message if self.path is None else f"{printable(self.path)}: {self.message}"
@@ -58,6 +59,11 @@ class PairingError(DataError):
 
 class MergeError(MaskmeterError):
     """Two results cannot be added: the same image twice, or unlike conventions."""
+
+
+def shown(path: str) -> str:
+    """An address without its secrets, the signature after `?` and a password; any other path as it is."""
+    return re.sub(r"//[^/@]*@", "//", path.partition("?")[0]) if "://" in path else path
 
 
 def printable(text: str) -> str:

@@ -9,9 +9,10 @@ Files are paired by what their names say and by nothing else: never by their ord
   other than `/`; where a text can be divided in several ways, an earlier field takes as much as it
   can. The fields that both sides have in common make the pair.
 * A **CSV file** lists the pairs, one `gt,pred` a row. A path in it is looked for in the folder GT or
-  PRED first, then beside the CSV file. An empty second cell is a missing prediction.
+  PRED first, then beside the CSV file; it may be an address. An empty second cell is a missing prediction.
 
-GT and PRED are folders, walked in full, or globs such as `gt/**/*_mask.png`, or one file each.
+GT and PRED are folders, walked in full, or globs such as `gt/**/*_mask.png`, or one file each; all of
+them may be remote.
 Hidden files, and files with a suffix that no format has, are no images and passed over. A link is
 followed, but not back into a folder that contains it.
 
@@ -31,7 +32,8 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import PairingError, UsageError, printable
-from .formats import load, split_suffix
+from .formats import load, located, split_suffix
+from .formats.remote import files_below, is_remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ class Pairing:
 
 def find_pairs(gt: Path, pred: Path, pairs: str | None = None) -> Pairing:
     """Pair the files of `gt` and `pred`; `pairs` is a template or the path of a CSV file."""
-    if pairs is not None and (os.path.isfile(pairs) or "=" not in pairs):
-        return _by_csv(Path(pairs), gt, pred)
-    if pairs is None and (os.path.isfile(gt) or os.path.isfile(pred)):
+    if pairs is not None and (is_remote(pairs) or os.path.isfile(pairs) or "=" not in pairs):
+        return _by_csv(located(pairs), gt, pred)
+    if pairs is None and (gt.is_file() or pred.is_file()):
         return _single(gt, pred)
     left, right = _files(gt, "ground truth"), _files(pred, "prediction")
     return _by_name(left, right) if pairs is None else _by_template(left, right, pairs)
@@ -149,6 +151,9 @@ def _files(path: Path, role: str) -> _Side:
 
 def _walk(root: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
     """Path and name of all images under `root`; what is no image is noted in `passed_over`."""
+    if is_remote(root):
+        yield from _listed_images(root, passed_over)
+        return
     folders: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
     while folders:
         below, outer = folders.pop()  # a folder, and which folders contain it
@@ -176,6 +181,18 @@ def _walk(root: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
                 raise PairingError("a broken link, or no regular file; remove it or put the image there", entry.path)
 
 
+def _listed_images(root: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
+    """The same of a remote folder."""
+    for path in files_below(root):
+        stem, suffix = split_suffix(path)
+        if any(part.startswith(".") for part in path.split("/")):
+            continue
+        if suffix:
+            yield path, stem
+        else:
+            passed_over.append(path)
+
+
 def _glob(path: Path) -> tuple[Path, re.Pattern[str] | None]:
     """The folder before the first wildcard, and what a path relative to it has to match; None without wildcard."""
     parts = path.parts
@@ -186,7 +203,7 @@ def _glob(path: Path) -> tuple[Path, re.Pattern[str] | None]:
     for part in parts[first:]:
         pattern += "(?:[^/]+/)*" if part == "**" else _component(part) + "/"
     # A glob that ends in ** means all files below.
-    return Path(*parts[:first]), re.compile(pattern[:-1] if parts[-1] != "**" else pattern + "[^/]+", re.DOTALL)
+    return type(path)(*parts[:first]), re.compile(pattern[:-1] if parts[-1] != "**" else pattern + "[^/]+", re.DOTALL)
 
 
 def _component(part: str) -> str:
@@ -378,7 +395,7 @@ def _by_csv(table: Path, gt: Path, pred: Path) -> Pairing:
 
 def _cells(table: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of two cells with their line numbers, without the header `gt,pred`."""
-    if not os.path.lexists(table):
+    if not is_remote(table) and not os.path.lexists(table):
         raise PairingError("--pairs is neither a CSV file nor a template such as {name}_gt.png={name}_pred.png", table)
     # Names are bytes on some systems; what is not UTF-8 comes through as it does in file names.
     text = load(table).decode("utf-8-sig", "surrogateescape")
@@ -401,8 +418,11 @@ def _locate(cell: str, roots: list[Path], table: Path, line: int) -> Path | None
     """The file a cell names, in the first root that has it; None for an empty cell."""
     if not cell:
         return None
+    if is_remote(cell):
+        return located(cell)
     for root in roots:
-        if os.path.isfile(path := root / cell):
+        # A remote file is not asked for here, one by one; the worker that reads it says where it is missing.
+        if is_remote(path := root / cell) or os.path.isfile(path):
             return path
     where = " or ".join(dict.fromkeys(printable(os.fspath(root)) for root in roots))
     raise PairingError(
@@ -419,9 +439,10 @@ def _root(path: Path) -> Path:
 
 def _relative(path: Path, roots: list[Path]) -> str:
     """The path from the first root that contains it, else as it was written."""
-    plain = os.path.normpath(path)
+    tidy = os.fspath if is_remote(path) else os.path.normpath
+    plain = tidy(path)
     for root in roots:
-        start = os.path.join(os.path.normpath(root), "")
+        start = os.path.join(tidy(root), "")
         if plain.startswith(start):
             return plain[len(start) :].replace(os.sep, "/")
     return plain.replace(os.sep, "/")

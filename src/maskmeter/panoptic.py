@@ -13,7 +13,6 @@ Conventions
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from .counting import Digests, Failure, Job, count_image, digest_of, region_of
 from .deciding import Question, file_notes
 from .errors import PairingError, UsageError
 from .evaluation import Evaluation
+from .formats import address
 from .formats.labelsets import built_in
 from .formats.packings import PACKINGS, open_packed
 from .formats.panoptic import Annotated, ImageId, open_ids, read_ground_truth, read_prediction
@@ -134,8 +134,8 @@ class PanopticPlan:
         remarks = [(side, n) for side, of in (("ground truth", gt), ("prediction", pred)) if of for n in of.notes]
         return Record(
             job.name, {Overlap.name: counts.to_bytes()}, gt.map.shape,
-            gt=os.path.abspath(job.gt), pred=job.pred and os.path.abspath(job.pred),
-            region=job.region and os.path.abspath(job.region), digests=(gt.digest, pred and pred.digest),
+            gt=address(job.gt), pred=job.pred and address(job.pred),
+            region=job.region and address(job.region), digests=(gt.digest, pred and pred.digest),
             notes=tuple(f"{side}: {note}" for side, note in remarks),
         )  # fmt: skip
 

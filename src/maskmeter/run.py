@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -20,11 +20,13 @@ import msgspec
 
 from . import class_maps, detecting, panoptic, scored_masks
 from .concluding import Asked, clear, conclude, write
-from .counting import FOREGROUND, Counter, Job, ObjectPlan, Plan, StackPlan, digest_of
+from .counting import FOREGROUND, Counter, Digests, Job, ObjectPlan, Plan, StackPlan, digest_of
 from .deciding import STACK, Question, read_threshold
+from .engines import cores
 from .errors import DataError, PairingError, UsageError, printable
 from .evaluation import Evaluation, default_metrics, needs_of, wanted_by
 from .execution import count_all
+from .formats import located
 from .formats.labelfile import read_labels
 from .formats.packings import PACKINGS
 from .formats.panoptic import is_panoptic
@@ -134,7 +136,7 @@ def evaluate(
     if detected:
         found = detecting.pairing(detected, question)
     else:
-        found = segments.pairing if segments else find_pairs(Path(gt), Path(pred), question.pairs)
+        found = segments.pairing if segments else find_pairs(located(gt), located(pred), question.pairs)
     pairing = check_complete(found, missing, extra)
     asked = Asked(
         question, None if chosen is None else tuple(map(str, chosen)), len(pairing.pairs), tuple(pairing.missing),
@@ -154,12 +156,15 @@ def evaluate(
     if asked.shard is not None:
         first, every = asked.shard
         jobs = sorted(jobs, key=lambda job: job.name)[first - 1 :: every]
-    _count(jobs, plan, records, executor, workers, bar)
+    changed = _count(jobs, plan, records, executor, workers, bar)
     if isinstance(records, Store):
         records.write_facts(counted=True)
     if asked.shard is not None:
-        return Evaluation([], records=records)
+        part = Evaluation([], records=records)
+        part.notices = changed
+        return part
     evaluation = conclude(asked, records)
+    evaluation.notices += changed
     if isinstance(records, Store) and out is not None:
         write(out, records, evaluation)
     return evaluation
@@ -227,7 +232,7 @@ def _records(out: str | os.PathLike[str] | None, asked: Asked, resume: bool) -> 
 def _of_coco(question: Question) -> bool:
     """Whether a question is about detections in COCO JSON."""
     asked = question.task == "detection" and question.convention != "cityscapes"
-    return asked or (question.task == "auto" and detecting.is_detection(Path(question.gt)))
+    return asked or (question.task == "auto" and detecting.is_detection(located(question.gt)))
 
 
 def _check_same(folder: Path, before: Asked | None, now: Asked) -> None:
@@ -246,12 +251,12 @@ def _check_same(folder: Path, before: Asked | None, now: Asked) -> None:
 
 def _segments(question: Question) -> panoptic.Data | None:
     """What a question about segments is to be answered from; None for any other."""
-    gt = Path(question.gt)
+    gt = located(question.gt)
     packed = question.task == "instance" and question.convention in PACKINGS
     if question.task == "detection":
-        return scored_masks.find(gt, Path(question.pred), question.labels, question.pairs, question.mask)
+        return scored_masks.find(gt, located(question.pred), question.labels, question.pairs, question.mask)
     if question.task == "panoptic" or packed or (question.task == "auto" and is_panoptic(gt)):
-        return panoptic.find(gt, Path(question.pred), question.pairs, question.labels, question.convention)
+        return panoptic.find(gt, located(question.pred), question.pairs, question.labels, question.convention)
     if question.convention == STACK:
         if question.task != "instance":
             raise UsageError("--convention stack reads masks of objects: pass --task instance")
@@ -317,31 +322,46 @@ def _count(
     executor: Executor | str | None,
     workers: int | None,
     bar: Callable[..., Bar],
-) -> None:
-    left = jobs
+) -> list[str]:
+    left, notices = jobs, list[str]()
     if isinstance(records, Store) and len(records):
-        _forget_changed(records, jobs, plan)
+        notices = _forget_changed(records, jobs, plan, workers)
         left = [job for job in jobs if job.name not in records]
     with bar("evaluating", len(jobs), len(jobs) - len(left)) as shown:
         count_all(left, plan, records, executor, workers, shown.advance)
+    return notices
 
 
-def _forget_changed(store: Store, jobs: Sequence[Job], plan: Counter) -> None:
-    """Drop from a resumed store what is no longer part of the run or was counted from other bytes."""
+def _forget_changed(store: Store, jobs: Sequence[Job], plan: Counter, workers: int | None) -> list[str]:
+    """Drop from a resumed store what is no longer part of the run or was counted from other bytes, and say so."""
     by_name = {job.name: job for job in jobs}
+    gone = [name for name in store.names() if name not in by_name]
+    kept = [name for name in store.names() if name in by_name]
 
-    def changed(name: str) -> bool:
-        kept, job = store[name], by_name[name]
-        return kept.digests != plan.digests(job) or kept.region_digest != digest_of(job.region)
+    def digests(name: str) -> tuple[Digests, str | None]:
+        return plan.digests(by_name[name]), digest_of(by_name[name].region)
 
-    store.remove([name for name in store.names() if name not in by_name or changed(name)])
+    with ThreadPoolExecutor(workers or cores()) as pool:
+        now = pool.map(digests, kept)
+        changed = [
+            n for n, digests in zip(kept, now, strict=True) if (store[n].digests, store[n].region_digest) != digests
+        ]
+    store.remove([*gone, *changed])
+    said = {"changed after {they} counted, and {are} counted anew": changed, "{are} no longer part of the run": gone}
+    return [_said(what, names) for what, names in said.items() if names]
+
+
+def _said(what: str, names: Sequence[str]) -> str:
+    one = len(names) == 1
+    said = what.format(they="it was" if one else "they were", are="is" if one else "are")
+    return f"{len(names)} image{'' if one else 's'} {said}; the first is {printable(names[0])}"
 
 
 def _regions(question: Question, pairing: Pairing) -> Mapping[str, Path]:
     if question.mask is None:
         return {}
-    gt = Path(question.gt)
-    found = find_pairs(gt.with_suffix("") if gt.suffix.lower() == ".json" else gt, Path(question.mask), None)
+    gt = located(question.gt)
+    found = find_pairs(gt.with_suffix("") if gt.suffix.lower() == ".json" else gt, located(question.mask), None)
     regions = {p.name: p.pred for p in found.pairs if p.pred is not None}
     lacking = [p.name for p in pairing.pairs if p.name not in regions]
     if lacking:

@@ -5,13 +5,12 @@ The statistic is the same as that of segments, `Overlap`, with the scores of the
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from .counting import Digests, Job, digest_of
 from .errors import UsageError
-from .formats import cityscapes
+from .formats import address, cityscapes
 from .formats.labelsets import built_in
 from .labels import LabelSet
 from .pairing import Pair, Pairing
@@ -48,8 +47,8 @@ class ScoredPlan:
             job.name,
             {Overlap.name: counts.to_bytes()},
             gt.array.shape,
-            gt=os.path.abspath(job.gt),
-            pred=job.pred and os.path.abspath(job.pred),
+            gt=address(job.gt),
+            pred=job.pred and address(job.pred),
             digests=(gt.digest, found and found.digest),
             notes=tuple(f"prediction: {n}" for n in (found.notes if found else ())),
         )

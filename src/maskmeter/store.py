@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,14 @@ class Store:
         # Built beside its place and moved there whole, so that a store that exists is a store.
         fresh = folder / f"{FILE}.new"
         fresh.unlink(missing_ok=True)
-        db = sqlite3.connect(fresh)
-        db.executescript(_TABLES)
-        db.executemany("INSERT INTO facts VALUES (?, ?)", [("schema", str(SCHEMA)), ("maskmeter", f'"{__version__}"')])
-        db.commit()
-        db.close()
+        try:
+            with closing(sqlite3.connect(fresh)) as db:
+                db.executescript(_TABLES)
+                facts = [("schema", str(SCHEMA)), ("maskmeter", f'"{__version__}"')]
+                db.executemany("INSERT INTO facts VALUES (?, ?)", facts)
+                db.commit()
+        except sqlite3.OperationalError as error:
+            raise _unwritten(error, folder / FILE) from None
         fresh.replace(folder / FILE)
         return cls.open(folder)
 
@@ -109,11 +112,20 @@ class Store:
             raise DataError(f"has schema {found and found[0]}, this version reads {SCHEMA}", path)
         return store
 
+    @contextmanager
+    def _whole(self) -> Generator[None]:
+        """All that is written inside is there afterwards, or nothing of it. Raises DataError where the disk is full."""
+        try:
+            with self._db:
+                yield
+        except sqlite3.OperationalError as error:
+            raise _unwritten(error, self.path) from None
+
     # Records
 
     def add(self, records: Iterable[Record]) -> None:
         """Keep a batch of images, all of them or, when the process dies, none."""
-        with self._db:
+        with self._whole():
             touched: dict[str, Additive] = {}
             for r in records:
                 if r.name in self._names:
@@ -151,7 +163,7 @@ class Store:
     def remove(self, names: Iterable[str]) -> None:
         """Forget images, because their files changed; all of them where sums were kept, which cannot be undone."""
         names = list(names)
-        with self._db:
+        with self._whole():
             if names and self._db.execute("DELETE FROM pooled").rowcount:
                 self._pooled.clear()
                 names = list(self._names)
@@ -170,7 +182,7 @@ class Store:
             raise MergeError(f"image {printable(twice)} is in {other.path.parent} and in a run merged before it")
         self._db.execute("ATTACH ? AS other", (str(other.path),))
         try:
-            with self._db:
+            with self._whole():
                 (shift,) = self._db.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
                 self._db.execute(
                     f"INSERT INTO images SELECT id + {shift}, name, shape, gt, pred, region, gt_digest, pred_digest, "
@@ -226,7 +238,7 @@ class Store:
 
     def write_facts(self, **facts: Any) -> None:
         """Write facts down, replacing those of the same name."""
-        with self._db:
+        with self._whole():
             self._db.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)", [(k, json.dumps(v)) for k, v in facts.items()]
             )
@@ -244,7 +256,7 @@ class Store:
         """
         number = {name: i for i, name in enumerate(metrics)}
         kind = {name: i for i, name in enumerate(classes)}
-        with self._db:
+        with self._whole():
             for table in ("results", "values_", "metrics", "classes"):
                 self._db.execute(f"DELETE FROM {table}")
             self._db.executemany("INSERT INTO metrics VALUES (?, ?)", enumerate(metrics))
@@ -265,3 +277,7 @@ class Store:
             self._db.execute("PRAGMA busy_timeout = 0")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.execute("PRAGMA journal_mode = DELETE")
+
+
+def _unwritten(error: sqlite3.OperationalError, path: Path) -> DataError:
+    return DataError(f"cannot be written ({error}); make room, and the same command with --resume goes on", path)

@@ -7,6 +7,7 @@ fit to evaluate, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -70,6 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MaskmeterError as error:
         say(str(error), "maskmeter" if not _log else "error")
         return error.exit_code
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise
+        say(f"cannot write ({error.strerror}); make room, and run it again", "maskmeter" if not _log else "error")
+        return 3
     except (KeyboardInterrupt, click.Abort):
         say("interrupted", "maskmeter" if not _log else "error")
         return 130

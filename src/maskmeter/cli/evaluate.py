@@ -10,6 +10,7 @@ import click
 
 from ..errors import UsageError
 from ..evaluation import Evaluation
+from ..formats import located
 from ..progress import Log
 from . import log_as_json, say
 from .tables import rows_as_markdown, summary
@@ -37,12 +38,22 @@ def read_spacing(text: str) -> tuple[float, ...]:
         raise UsageError(f"--spacing {text!r} is not made of numbers; write 2.5,0.8,0.8") from None
 
 
+class Place(click.ParamType):  # pyright: ignore[reportMissingTypeArgument] - no generic before Click 8.3
+    """A file or folder, of this machine or remote."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path or address."""
+        return located(value)
+
+
 def data_options(command: Any) -> Any:
     """The options that say what the data is, the same for evaluate and inspect."""
     for option in reversed(
         [
-            click.argument("gt", type=click.Path(path_type=Path)),
-            click.argument("pred", type=click.Path(path_type=Path)),
+            click.argument("gt", type=Place()),
+            click.argument("pred", type=Place()),
             click.option("--labels", metavar="FILE", help="Label file, or a known set: cityscapes, voc."),
             click.option("--classes", metavar="RANGE", help="The labels that may occur, as in 0-18."),
             click.option("--ignore", type=int, multiple=True, metavar="N", help="A void label; may be repeated."),
@@ -88,7 +99,7 @@ def data_options(command: Any) -> Any:
 @click.option("--positive", type=int, multiple=True, metavar="N", help="The foreground label of a binary question.")
 @click.option(
     "--mask",
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="DIR",
     help="Masks, named as the ground truth; only their pixels are counted.",
 )
@@ -161,6 +172,7 @@ def command(
     )  # fmt: skip
     if shard is not None:
         say(f"shard {shard}: {len(done.images)} images counted into {out}; maskmeter merge makes a run of all shards")
+        _say_notices(done)
         return
     report = None
     if out is not None and not no_report:
@@ -169,10 +181,15 @@ def command(
         report = out / "report.html"
         write_report(done, report)
     _print(done, form)
-    for notice in done.notices if form == "table" or log else ():
-        say(notice, "note")
+    if form == "table" or log:
+        _say_notices(done)
     if report is not None:
         say(str(report), "report")
+
+
+def _say_notices(done: Evaluation) -> None:
+    for notice in done.notices:
+        say(notice, "note")
 
 
 def _print(done: Evaluation, form: str) -> None:

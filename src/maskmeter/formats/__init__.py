@@ -1,6 +1,7 @@
 """Files to rasters, one module per format.
 
-    load(path) -> bytes            regular files only, bounded
+    load(path) -> bytes            regular files only, bounded; remote ones too
+    located(text) -> Path          of a file on this machine, or of a remote one
     decode(data, path) -> Raster   the format is decided by content, by the name alone only where it has no header
     read(path) -> Raster           both
     read_photo(path)               photographs for pictures: other rules, see `photo`
@@ -23,7 +24,7 @@ from . import _file
 from ._file import DEFAULT_MAX_BYTES, load
 from ._foreign import foreign
 from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster
-from ._volume import digest
+from ._volume import digest, digest_of_file
 from .bitmaps import BMP, GIF, PNM
 from .lossy import LOSSY
 from .metaimage import METAIMAGE
@@ -33,11 +34,12 @@ from .nrrd import NRRD
 from .photo import read_photo
 from .png import PNG
 from .points import POINTS
+from .remote import address, located
 from .tiff import TIFF
 
 __all__ = [
     "DEFAULT_MAX_BYTES", "DEFAULT_MAX_PIXELS", "FORMATS", "SUFFIXES", "Format", "Raster",
-    "decode", "digest", "load", "read", "read_photo", "split_suffix",
+    "address", "decode", "digest", "digest_of_file", "load", "located", "read", "read_photo", "split_suffix",
 ]  # fmt: skip
 
 FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, NRRD, METAIMAGE, POINTS, *LOSSY)

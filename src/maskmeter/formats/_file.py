@@ -1,8 +1,8 @@
 """From a path to bytes, without surprises.
 
-Only regular files are read. A pipe, a device or a socket, also behind a symbolic link, is refused
-before anything could block: the file is opened without waiting and looked at before it is read. A
-file that grows while it is read ends at the limit.
+Remote addresses are fetched (see `remote`). On this machine only regular files are read. A pipe, a device
+or a socket, also behind a symbolic link, is refused before anything could block: the file is opened
+without waiting and looked at before it is read. A file that grows while it is read ends at the limit.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from .remote import fetch, is_remote
 
 T = TypeVar("T")
 
@@ -38,11 +39,13 @@ _FLAGS = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NO
 
 def load(path: str | os.PathLike[str], max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
     """The bytes of a regular file that is not empty; everything else is a FormatError at once."""
-    return _opened(path, max_bytes, _read)
+    return fetch(os.fspath(path), max_bytes) if is_remote(path) else _opened(path, max_bytes, _read)
 
 
 def load_writable(path: str | os.PathLike[str], max_bytes: int = DEFAULT_MAX_BYTES) -> NDArray[np.uint8]:
     """The same bytes in an array of the caller's own."""
+    if is_remote(path):
+        return np.frombuffer(bytearray(fetch(os.fspath(path), max_bytes)), np.uint8)
     return _opened(path, max_bytes, _read_into)
 
 
@@ -125,7 +128,11 @@ def _why(error: OSError | ValueError, name: str) -> str:
 
 
 def split_suffix(name: str, suffixes: tuple[str, ...]) -> tuple[str, str]:
-    """`name` without the first of `suffixes` that it ends with, in any case, and that suffix in lower case."""
+    """`name` without the first of `suffixes` that it ends with, in any case, and that suffix in lower case.
+
+    What follows `?` in an address is no part of its name.
+    """
+    name = name.partition("?")[0] if is_remote(name) else name
     lower = name.lower()
     for suffix in suffixes:
         if lower.endswith(suffix) and len(PurePath(name).name) > len(suffix):

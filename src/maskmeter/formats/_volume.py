@@ -15,7 +15,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ..errors import FormatError, printable
 from ._file import load
 from ._gzip import DEFLATE_RATIO, inflated
+from .remote import is_remote
 
 _NAMES = re.compile(rb"^(?:data ?file:|ElementDataFile *=)[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE)
 _HEAD = 1 << 16
@@ -54,6 +55,14 @@ def digest(data: bytes, path: str | os.PathLike[str]) -> str:
     if name is not None:
         found.update(load_data(name, os.fspath(path)))
     return found.hexdigest()
+
+
+def digest_of_file(path: str | os.PathLike[str]) -> str:
+    """The same digest, without holding the file in memory. Raises FormatError and OSError."""
+    if is_remote(path) or os.fspath(path).lower().endswith(DETACHED):
+        return digest(load(path), path)
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def samples(

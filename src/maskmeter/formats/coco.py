@@ -27,7 +27,6 @@ from __future__ import annotations
 import os
 import zlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -55,6 +54,7 @@ from ._coco_records import (
 from ._file import DEFAULT_MAX_BYTES, load_writable
 from ._json import BOM
 from .panoptic import is_panoptic
+from .remote import located
 
 if TYPE_CHECKING:
     from ..rle import Masks
@@ -189,7 +189,7 @@ class Results:
 
 def is_detection(path: Path_) -> bool:
     """Whether a file is JSON, by its name (.json, .json.gz) and by its content no panoptic file."""
-    name = Path(path)
+    name = located(path)
     named = name.name.lower().endswith((".json", ".json.gz"))
     return named and name.is_file() and not is_panoptic(name)
 

@@ -29,6 +29,7 @@ from ..errors import FormatError, LabelError, printable
 from ..labels import Color, Label, LabelSet
 from . import labellists, labelsets
 from ._file import load
+from .remote import is_remote
 
 LIMIT = 16 << 20
 """No label file is longer; a longer file is something else, given by mistake."""
@@ -47,7 +48,7 @@ def read_labels(path: Path | str) -> LabelSet:
 
 def _text(path: str) -> str:
     """The file as text; an error where it is not a text of reasonable length."""
-    if not os.path.lexists(path):
+    if not is_remote(path) and not os.path.lexists(path):
         known = ", ".join(labelsets.NAMES)
         raise FormatError(f"no such label file; give a file, or the name of a built-in set ({known})")
     try:

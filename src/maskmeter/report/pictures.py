@@ -14,7 +14,6 @@ import io
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from ..class_maps import class_first, class_sources, greatest
 from ..errors import DataError
 from ..evaluation import Facts
+from ..formats import located
 from ..formats.label_maps import Opened, OpenedScores, open_prediction
 from ..formats.panoptic import open_ids
 from ..kernels import LabelRuns
@@ -137,9 +137,9 @@ def _reached(scores: NDArray[Any], facts: Facts) -> Places:
 def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[Any]:
     try:
         if facts.task == "panoptic":  # the digest speaks of the JSON too: whoever knows the sizes compares these
-            ids = open_ids(Path(path)).map
+            ids = open_ids(located(path)).map
             return ids.array() if isinstance(ids, LabelRuns) else ids
-        opened = open_prediction(Path(path), facts.labels)
+        opened = open_prediction(located(path), facts.labels)
         if facts.class_axis is not None and side == "prediction":
             array = predicted_labels(opened, facts)
         elif isinstance(opened, OpenedScores):
