@@ -1,9 +1,11 @@
 """COCO files as a run: the stored numbers of pycocotools, lvis-api and boundary-iou-api, with `==`."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from maskmeter import evaluate
@@ -55,6 +57,25 @@ def test_a_file_is_judged_without_a_run(shared_data: Path, expected: dict[str, A
     pooled = read_detections(*files, convention="coco", use_cats=False)
     assert pooled.classes.tolist() == [-1]
     assert 0 < METRICS["ap"].values(pooled)[-1] < 1
+
+
+@pytest.mark.parametrize(("kind", "on"), [("bbox", "box"), ("segm", "mask"), ("segm_nobbox", "mask")])
+def test_the_edge_cases_of_pycocotools(shared_data: Path, tmp_path: Path, kind: str, on: str) -> None:
+    """From files to the twelve numbers and the whole arrays, to the bit."""
+    gt, pred = tmp_path / "gt.json", tmp_path / "pred.json"
+    for case in json.loads((shared_data / "expected/coco_edge_cases.json").read_text()):
+        known = case["expected"][kind]
+        results = [{k: v for k, v in r.items() if kind != "segm_nobbox" or k != "bbox"} for r in case["dt"]]
+        gt.write_text(json.dumps(case["gt"]))
+        pred.write_text(json.dumps(results))
+        d = read_detections(gt, pred, convention="coco", on=on)
+        stats = [float(METRICS[name].values(d)[-1]) for name in TWELVE]
+        assert [-1.0 if x != x else x for x in stats] == known["stats"], case["name"]
+        curves = [[d.precision(a, m) or pytest.fail("no curve") for m in (1, 10, 100)] for a, *_ in d.rules.areas]
+        precision = np.stack([np.stack([c[0] for c in row], -1) for row in curves], -2)
+        assert hashlib.sha256(np.ascontiguousarray(precision).tobytes()).hexdigest() == known["precision_sha256"]
+        recall = np.stack([np.stack([c[2] for c in row], -1) for row in curves], -2)
+        assert recall.tolist() == known["recall"], case["name"]
 
 
 def test_lvis_is_recognised(shared_data: Path, expected: dict[str, Any]) -> None:
