@@ -27,11 +27,21 @@ from maskmeter.readings import Facts
 from maskmeter.records import Record
 from maskmeter.statistics import boundary_detections, confusion, detections, encounters, overlap, scores, topology
 from maskmeter.statistics.confusion import count_labels
+from maskmeter.thresholded import object_scores
 from reference import regions as twin
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
 
 VOID = 7
+SAMPLE: dict[str, Any] = {
+    "beta": 2, "iou": 0.5, "precision": 0.8, "specificity": 0.9, "metric": "dice", "false_per_image": 1,
+    "kind": "localisation", "score": 0,
+}  # fmt: skip
+
+
+def complete(m: Metric) -> Metric:
+    """The metric with a value for each parameter that has no default."""
+    return m if m.complete else m.at(**{k: SAMPLE[k] for k in m.defaults if k in SAMPLE})
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,12 @@ def _detections(name: str, measure: Callable[..., Any], relabel: Any = _relabel_
     )
 
 
+def _cut(gt: NDArray[Any], score: NDArray[Any]) -> Any:
+    """Whole objects under the rule of every metric over them, at a few thresholds."""
+    needs = {complete(m).need: None for m in METRICS.values() if m.measure is object_scores}
+    return object_scores(gt, score, needs=tuple(needs), thresholds=(0.2, 0.5, 0.8))
+
+
 DOMAINS = {
     "confusion": Domain(
         st.integers(1, 40).flatmap(lambda n: st.tuples(*[_ints([0, 1, 2, 3, VOID], n)] * 2)),
@@ -133,26 +149,21 @@ DOMAINS = {
         False,
         Facts("semantic", ignore=(VOID,), shapes=("topology",)),
     ),
+    "object_scores": Domain(
+        st.integers(1, 6).flatmap(
+            lambda n: st.tuples(arrays(np.bool_, (n, 6)), arrays(np.uint8, (n, 6), elements=st.integers(0, 255)))
+        ),
+        _cut,
+        lambda gt: (gt.astype(bool), (gt.astype(bool) * 255).astype(np.uint8)),
+        lambda pair, _: (pair, lambda k: k),
+        False,
+        Facts("binary", scores="u1", shapes=("object_scores",)),
+        lambda gt, score: ("object_scores", _cut(gt, score).to_bytes()),
+    ),
     "detections": _detections("detections", detections),
     "boundary_detections": _detections("boundary_detections", boundary_detections),
     "encounters": _detections("encounters", encounters, _renumber),
 }
-
-SAMPLE: dict[str, Any] = {
-    "beta": 2,
-    "iou": 0.5,
-    "precision": 0.8,
-    "specificity": 0.9,
-    "metric": "dice",
-    "kind": "localisation",
-    "score": 0,
-}
-
-
-def complete(m: Metric) -> Metric:
-    """The metric with a value for each parameter that has no default."""
-    return m if m.complete else m.at(**{k: SAMPLE[k] for k in m.defaults if k in SAMPLE})
-
 
 # They need axes and spacing; `metrics/test_boundaries` and `test_run_boundaries` hold them to the same laws.
 FUNCTIONS = ("surface", "bands")
@@ -311,11 +322,11 @@ def stored(name: str, pairs: list[Pair], metrics: list[Metric]) -> Evaluation:
         return done
     done = Evaluation(metrics, facts=DOMAINS[name].facts)
     for i, (gt, pred) in enumerate(pairs):
-        if done.facts.shapes:
-            done.update(gt, pred, image=f"{i:03d}")
-            continue
         if (keep := DOMAINS[name].keep) is not None:
             kept, data = keep(gt, pred)
+        elif done.facts.shapes:
+            done.update(gt, pred, image=f"{i:03d}")
+            continue
         else:
             counts = count_labels(gt.astype(np.uint8) if gt.dtype == bool else gt, pred)
             kept, data = counts.name, counts.to_bytes()

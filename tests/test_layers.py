@@ -20,7 +20,7 @@ FLOORS = (
     ("masks", "rle"),
     ("statistics", "formats"),
     ("matching", "shapes"),
-    ("fates",),
+    ("fates", "thresholded"),
     ("metrics", "pairing"),
     ("counting",),
     ("uncertainty", "store", "sending"),

@@ -148,3 +148,70 @@ def test_what_cannot_be_scores_is_refused(maps: Path, tmp_path: Path, capsys: py
     for threshold in ("1.5", "best", "best:roc_auc"):
         assert main(["evaluate", str(maps / "gt"), str(maps / "u1"), "--threshold", threshold]) == 2
     assert main(["evaluate", str(maps / "gt"), str(maps / "gt"), "-m", "roc_auc"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["u1", "f4", "logits"])
+def test_whole_objects_against_the_threshold(maps: Path, kind: str) -> None:
+    names = ["froc_curve", "froc_sensitivity(false_per_image=4)", "object_curve(iou=0.5,connectivity=4)", "roc_curve"]
+    done = mm.evaluate(maps / "gt", maps / kind, names, mask=maps / "fov", logits=kind == "logits")
+    assert [str(m) for m in done.metrics] == [
+        "froc_score", "froc_sensitivity(false_per_image=4)", "best_object_f1(iou=0.5,connectivity=4)", "roc_auc",
+    ]  # fmt: skip
+    gt, score, inside = loaded(maps, "gt") > 0, loaded(maps, kind), loaded(maps, "fov") > 0
+    kept = [(g & m, s) for g, s, m in zip(gt, score, inside, strict=True)]
+
+    def curves(i: slice) -> tuple[mm.FrocCurve, mm.ObjectCurve]:
+        parts = [
+            (mm.froc_curve([x], mask=m, logits=kind == "logits"),
+             mm.object_curve([x], connectivity=4, mask=m, logits=kind == "logits"))
+            for x, m in zip(kept[i], inside[i], strict=True)
+        ]  # fmt: skip
+        froc, objects = parts[0]
+        for a, b in parts[1:]:
+            froc, objects = froc + a, objects + b
+        return froc, objects
+
+    froc, objects = curves(slice(None))
+    assert done.value(names[1]) == froc.sensitivity[froc.false_per_image <= 4].max(initial=0)
+    assert done.value("best_object_f1(iou=0.5,connectivity=4)") == np.nanmax(objects.f1)
+    one = curves(slice(3, 4))[1]
+    assert done.value("best_object_f1(iou=0.5,connectivity=4)", image="3") == np.nanmax(one.f1)
+    rows = {(r.metric, r.over): r for r in done.rows()}
+    assert rows["froc_score", "pooled"].low <= done.value("froc_score") <= rows["froc_score", "pooled"].high
+
+
+def test_a_missing_map_finds_no_object(maps: Path, tmp_path: Path) -> None:
+    values = []
+    for kind in ("u1", "f4"):
+        (tmp_path / kind).mkdir()
+        for i in range(1, IMAGES):
+            (tmp_path / f"{kind}/{i}.npy").write_bytes((maps / kind / f"{i}.npy").read_bytes())
+        done = mm.evaluate(maps / "gt", tmp_path / kind, ["froc_curve", "object_curve(iou=0.5)"], missing="empty")
+        assert done.value("froc_score", image="0") == 0
+        values.append([done.value(m) for m in done.metrics])
+    assert values[0] == values[1]
+
+
+def test_objects_of_shards_and_of_a_resumed_run_are_those_of_the_whole(maps: Path, tmp_path: Path) -> None:
+    names = ["froc_score", "best_object_f1(iou=0.5)"]
+    whole = mm.evaluate(maps / "gt", maps / "f4", names)
+    for i in (1, 2, 3):
+        mm.evaluate(maps / "gt", maps / "f4", names, shard=(i, 3), out=tmp_path / str(i))
+    merged = mm.merge([tmp_path / str(i) for i in (3, 1, 2)], tmp_path / "run")
+    assert repr(merged.rows()) == repr(whole.rows())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["gt", "-m", "froc_curve"], "has no object_scores"),
+        (["u1", "-m", "object_curve"], "object_curve is summed up by best_object_f1: best_object_f1 needs iou"),
+        (["u1", "-m", "object_curve(iou=0.5,connectivity=6)"], "connectivity 6 in 2 dimensions"),
+        (["u1", "-m", "threshold_curve(metric=roc_auc)"], "not a metric of regions"),
+    ],
+)
+def test_object_curves_that_cannot_be(
+    maps: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(["evaluate", str(maps / "gt"), str(maps / words[0]), *words[1:]]) == 2
+    assert said in capsys.readouterr().err

@@ -28,9 +28,11 @@ from .statistics import Scores, scores
 from .statistics.confusion import MAX_CLASSES, VOID, LabelCounts, Reading, count_labels
 from .statistics.details import Wanted
 from .statistics.image_scores import ImageScores
+from .statistics.object_scores import ObjectScores
 from .statistics.overlap import Overlap, overlap
 from .statistics.score_maps import GREATEST, logistic
-from .statistics.shape import Needs
+from .statistics.shape import Need, Needs
+from .thresholded import object_scores
 
 Region = NDArray[np.bool_] | None
 
@@ -71,6 +73,7 @@ class Plan:
     logits      floats are logits
     curves      metrics whose values of each image are kept exactly, where its scores are not kept
     shapes      statistics of shapes that a metric asks for, and what they need to know
+    objects     the rules under which a metric wants whole objects counted against the threshold
     foreground  the labels that are positive if it is a binary question
     spacing     of arrays in files that say nothing of it, along each axis in millimetres
     """
@@ -82,6 +85,7 @@ class Plan:
     logits: bool = False
     curves: tuple[str, ...] = ()
     shapes: Needs = field(default_factory=dict[str, Any])
+    objects: tuple[Need, ...] = ()
     foreground: frozenset[int] = FOREGROUND
     spacing: Spacing | None = None
 
@@ -196,7 +200,8 @@ def _count(job: Job, plan: Plan) -> Record:
         counts = _without_prediction(gt.map.array, region)
         _check(plan, counts.a, "ground truth", job.gt)
         shapes = _shapes(plan, gt.map, None, region, counts)
-        return _record(job, gt, None, {LabelCounts.name: counts.to_bytes(), **shapes, **_no_scores(plan, gt, region)})
+        none = _no_scores(plan, gt, region)
+        return _record(job, gt, None, {LabelCounts.name: counts.to_bytes(), **shapes, **none})
     pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels, plan.spacing)
     if isinstance(pred, OpenedScores) and plan.task in ("auto", "binary"):
         return _count_floats(job, plan, gt, pred, region)
@@ -206,7 +211,8 @@ def _count(job: Job, plan: Plan) -> Record:
         found = pred.map
     counts = _labels(job, plan, gt, found, region)
     shapes = _shapes(plan, gt.map, found, region, counts)
-    return _record(job, gt, pred, {LabelCounts.name: counts.to_bytes(), **shapes})
+    objects = _objects_of_integers(plan, gt, found.array, region)
+    return _record(job, gt, pred, {LabelCounts.name: counts.to_bytes(), **shapes, **objects})
 
 
 def _labels(job: Job, plan: Plan, gt: Opened, pred: LabelMap, region: Region) -> LabelCounts:
@@ -235,6 +241,7 @@ def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: 
             label_map(pred.scores)  # no question of scores: say what is wrong with these labels
         raise
     statistics |= joined(shapes, _shapes_of_scores(plan, gt.map, pred, region))
+    statistics |= _objects(plan, gt, pred.scores, region, plan.logits)
     return _record(job, gt, pred, {**statistics, ImageScores.name: kept.to_bytes()}, {Scores.name: found})
 
 
@@ -282,21 +289,43 @@ def _no_scores(plan: Plan, gt: Opened, region: Region) -> dict[str, bytes]:
     """A prediction that is not there as a map of zeros, in case the others are maps of floats."""
     if plan.task not in ("auto", "binary"):
         return {}
+    zeros = np.zeros(gt.map.array.shape, np.float16)
     try:
-        _, kept = _scores(plan, gt, np.zeros(gt.map.array.shape, np.float16), region, False)
+        _, kept = _scores(plan, gt, zeros, region, False)
     except DataError:  # a ground truth that scores do not go with
         return {}
-    return {ImageScores.name: replace(kept, dtype="").to_bytes()}
+    return {ImageScores.name: replace(kept, dtype="").to_bytes(), **_objects(plan, gt, zeros, region, False)}
+
+
+def _objects(plan: Plan, gt: Opened, score: NDArray[Any], region: Region, logits: bool) -> dict[str, bytes]:
+    """Whole objects against the threshold, where a metric asks for them."""
+    if not plan.objects:
+        return {}
+    facts = {"ignore": plan.reading.ignore, "mask": region, "positive": _positive(plan), "logits": logits}
+    return {ObjectScores.name: object_scores(gt.map, score, needs=plan.objects, **facts).to_bytes()}
+
+
+def _objects_of_integers(plan: Plan, gt: Opened, pred: NDArray[Any], region: Region) -> dict[str, bytes]:
+    """The same of a map of integers, in case these are scores."""
+    if pred.dtype.newbyteorder("=") not in GREATEST or plan.task not in ("auto", "binary"):
+        return {}
+    try:
+        return _objects(plan, gt, pred, region, False)
+    except DataError:  # a ground truth that scores do not go with
+        return {}
 
 
 def _scores(plan: Plan, gt: Opened, score: NDArray[Any], region: Region, logits: bool) -> tuple[Scores, ImageScores]:
     """The histogram of a map, and what is kept of it by image."""
-    named = plan.reading.positive
-    positive = None if named in (None, FOREGROUND) else sorted(named or ())
-    found = scores(gt.map, score, ignore=plan.reading.ignore, mask=region, positive=positive, logits=logits)
+    found = scores(gt.map, score, ignore=plan.reading.ignore, mask=region, positive=_positive(plan), logits=logits)
     exact = {name: parse(name).compute(found) for name in plan.curves}
     labels = tuple(np.unique(count_labels(gt.map.array, gt.map.array, region).a).tolist())
     return found, ImageScores.of(found, exact, plan.threshold, labels)
+
+
+def _positive(plan: Plan) -> list[int] | None:
+    """The labels that were said to be positive."""
+    return None if plan.foreground == FOREGROUND else sorted(plan.foreground)
 
 
 def _record(

@@ -38,6 +38,7 @@ from .statistics.detections import Detections
 from .statistics.encounters import KINDS, SPECIAL, Encounters
 from .statistics.image_scores import ImageScores
 from .statistics.measured import Measured
+from .statistics.object_scores import ObjectScores
 from .statistics.overlap import STUFF, THING, Overlap, overlap
 from .statistics.scores import Scores
 from .statistics.segments import overlap_of_segments
@@ -524,10 +525,10 @@ def wanted_by(metrics: Iterable[Metric[Any, Any]]) -> Wanted:
 
 
 def needs_of(metrics: Iterable[Metric[Any, Any]]) -> Needs:
-    """The statistics of shapes that these metrics are over, and all that they need to know."""
+    """The statistics that these metrics ask for, which are not counted anyway, and all that they need to know."""
     out: dict[str, tuple[Need, ...]] = {}
     for m in metrics:
-        if m.statistic in SHAPES:
+        if m.statistic in SHAPES or m.statistic == ObjectScores.name:
             out[m.statistic] = tuple(dict.fromkeys((*out.get(m.statistic, ()), m.need)))
     return out
 

@@ -30,6 +30,7 @@ from .statistics.detections import read as read_detections
 from .statistics.encounters import Encounters
 from .statistics.encounters import read as read_encounters
 from .statistics.image_scores import ImageScores, binary_stack
+from .statistics.object_scores import ObjectScores
 from .statistics.overlap import Overlap, concatenate, of_objects
 from .statistics.scored_overlaps import CITYSCAPES, of_overlap
 from .statistics.scores import CoarseScores, Scores
@@ -61,7 +62,7 @@ class Facts:
     objects    the objects of an image were counted as such, with their classes or what else a metric needs
     class_axis  predictions are scores of several classes, along this axis
     several    a pixel may have several of the classes (multi-label)
-    shapes     the statistics of shapes that were counted, because a metric asks for them
+    shapes     the statistics that were counted besides, because a metric asks for them
     spacing    of arrays that say nothing of it, along each axis in millimetres
     on         what of detections is judged: "mask" or "box"
     groups     of each class, ascending, how frequent LVIS calls it: 1 rare, 2 common, 3 frequent, 0 where nobody said
@@ -162,7 +163,9 @@ def statistics_of(facts: Facts) -> dict[str, Callable[[Facts], Source]]:
         return {Overlap.name: Objects}
     if facts.class_axis is not None:
         return {**({} if facts.several else {Confusion.name: Confusions}), Scores.name: ClassMaps}
-    shapes = {name: partial(Shapes, kind=SHAPES[name]) for name in facts.shapes}
+    shapes = {name: partial(Shapes, kind=SHAPES[name]) for name in facts.shapes if name in SHAPES}
+    if facts.scores and ObjectScores.name in facts.shapes:
+        shapes[ObjectScores.name] = ScoredObjects
     if facts.scores[:1] == "f":
         return {Confusion.name: FloatConfusions, Scores.name: FloatScores, **shapes}
     return {Confusion.name: Confusions, **({Scores.name: IntegerScores} if facts.scores else {}), **shapes}
@@ -220,6 +223,33 @@ class Shapes:
 
     def sampler(self, images: int, pooled: Any, stacks: Iterable[Any]) -> Sampler:
         return self.kind.sampler(images, pooled, stacks)
+
+
+@dataclass(frozen=True)
+class ScoredObjects:
+    """Whole objects against the threshold, as they were counted."""
+
+    facts: Facts
+    stored: str = ObjectScores.name
+
+    def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> ObjectScores:
+        parts = [ObjectScores.from_bytes(b) for blobs in blocks for b in blobs]
+        if not parts:
+            raise UsageError("there is no score map to compute this from")
+        return reduce(add, parts)
+
+    def stack(self, blobs: Sequence[bytes], pooled: ObjectScores) -> ObjectScores:
+        return ObjectScores.stack(map(ObjectScores.from_bytes, blobs))
+
+    def sampler(self, images: int, pooled: ObjectScores, stacks: Iterable[ObjectScores]) -> ObjectScores:
+        total: list[ObjectScores] = []
+        groups = groups_of(images)
+        for i, each in enumerate(x for stack in stacks for x in stack.apart()):
+            if i < groups:
+                total.append(each)
+            else:
+                total[i % groups] += each
+        return ObjectScores.stack(total)
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,14 @@ from .formats.labelfile import read_labels
 from .formats.packings import PACKINGS
 from .formats.panoptic import is_panoptic
 from .labels import LabelSet
-from .metrics import Metric, parse
+from .metrics import Metric
+from .metrics import asked as named
 from .pairing import Pairing, check_complete, find_pairs
 from .progress import Bar, silent
 from .readings import Facts
 from .records import Memory, Records
 from .statistics.details import NOTHING, Wanted
+from .statistics.object_scores import ObjectScores
 from .statistics.scores import Scores
 from .statistics.shape import Needs
 from .store import FILE, Store
@@ -81,7 +83,8 @@ def evaluate(
     gt, pred   folders, files, globs, or COCO JSON, of detections or panoptic; or leave them out and give
     pairs      an iterable of (name, gt, pred) arrays, as `Evaluation.update` takes them; with folders a template or
                a CSV file of pairs
-    metrics    names such as "mean_iou" or "fbeta(beta=2)"; by default all that need no parameter
+    metrics    names such as "mean_iou" or "fbeta(beta=2)"; by default all that need no parameter. A curve goes by its
+               own name or by that of the number that sums it up: "froc_curve", "object_curve(iou=0.5)"
     out        a folder for run.sqlite, results.json and rows.csv
     task       "binary", "semantic", "instance", "panoptic", "detection" (COCO JSON; scored masks with convention
                "cityscapes"), or "auto": decided over the whole data set
@@ -110,7 +113,7 @@ def evaluate(
 
     Raises UsageError for a wrong call and DataError for data that is not fit to evaluate.
     """
-    chosen = [parse(m) if isinstance(m, str) else m for m in metrics] if metrics is not None else None
+    chosen = [named(m) if isinstance(m, str) else m for m in metrics] if metrics is not None else None
     void = _numbers(ignore)
     label_set = _label_set(labels, classes)
     if pairs is not None and not isinstance(pairs, str | os.PathLike):
@@ -279,7 +282,7 @@ def _plan(
     wanted: Wanted,
 ) -> Counter:
     """How the images are counted. Raises UsageError where a metric needs what is not counted for this task."""
-    shapes = needs_of(metrics or ())
+    shapes = dict(needs_of(metrics or ()))
     if shapes and (segments or question.task == "instance" or question.class_axis is not None):
         what = "scores of several classes" if question.class_axis is not None else f"task {question.task}"
         raise UsageError(f"{what} has no {min(shapes)} to compute this from; it is for classes")
@@ -298,6 +301,7 @@ def _plan(
         if question.task != "instance":
             raise UsageError("boundaries and centres are those of objects: pass --task instance or panoptic")
         return ObjectPlan(question.ignore, wanted, max_pixels)
+    objects = shapes.pop(ObjectScores.name, ())
     if shapes and isinstance(question.threshold, str):
         raise UsageError(
             f"{min(shapes)} is measured at a threshold that is known beforehand: give --threshold a number"
@@ -305,7 +309,7 @@ def _plan(
     curves = [m for m in metrics or default_metrics(Facts("binary", scores="f4")) if m.statistic == Scores.name]
     return Plan(
         question.reading, question.task, max_pixels, question.threshold_counted, question.logits,
-        tuple(map(str, curves)), shapes, frozenset(question.positive or FOREGROUND), question.spacing,
+        tuple(map(str, curves)), shapes, objects, frozenset(question.positive or FOREGROUND), question.spacing,
     )  # fmt: skip
 
 

@@ -23,7 +23,6 @@ from maskmeter.metrics.curve_points import (
     PrCurve,
     ReliabilityCurve,
     RocCurve,
-    froc_curve,
     pr_curve,
     reliability_curve,
     roc_curve,
@@ -280,7 +279,7 @@ def test_coarse_grid_is_close_and_takes_stacks() -> None:
         assert np.allclose(metric.values(stack)[3], metric.values(parts[3].coarse()), rtol=1e-12)  # type: ignore[arg-type]
 
 
-# Several classes, objects
+# Several classes
 
 
 def test_macro_and_micro_are_those_of_scikit_learn() -> None:
@@ -293,18 +292,6 @@ def test_macro_and_micro_are_those_of_scikit_learn() -> None:
     assert close(macro(average_precision, found), sk.average_precision_score(one_hot, p))
     several = class_scores(one_hot.astype(bool), p, axis=1)
     assert close(micro(average_precision, several), sk.average_precision_score(one_hot, p, average="micro"))
-
-
-def test_froc_counts_whole_objects() -> None:
-    gt = np.zeros((8, 8), bool)
-    gt[0, 0] = gt[1, 1] = gt[5:7, 5:7] = True  # the diagonal pair is one object
-    score = np.zeros((8, 8), np.uint8)
-    score[0, 0], score[6, 6], score[0, 7], score[7, 0] = 255, 102, 204, 51
-    curve = froc_curve([(gt, score), (np.zeros((2, 2), bool), np.zeros((2, 2), np.uint8))], thresholds=[0.2, 0.4, 0.9])
-    assert curve.thresholds.tolist() == [0.9, 0.4, 0.2]
-    assert curve.sensitivity.tolist() == [0.5, 1, 1]
-    assert curve.false_per_image.tolist() == [0, 0.5, 1]
-    assert (curve.objects, curve.images) == (2, 2)
 
 
 # The vessel maps

@@ -178,15 +178,16 @@ class Metric(Generic[S, V]):
         return f"{self.name}({shown})" if shown else self.name
 
 
-CURVES = (
-    "roc_curve",
-    "pr_curve",
-    "threshold_curve",
-    "reliability_curve",
-    "froc_curve",
-    "object_curve",
-    "detection_curve",
-)
+# Curves, each with the metric that sums it up in one number.
+CURVES: Mapping[str, str] = {
+    "roc_curve": "roc_auc",
+    "pr_curve": "average_precision",
+    "threshold_curve": "best_threshold",
+    "reliability_curve": "ece",
+    "froc_curve": "froc_score",
+    "object_curve": "best_object_f1",
+    "detection_curve": "best_score",
+}
 REQUIRED = inspect.Parameter.empty
 
 
@@ -234,8 +235,8 @@ def parse(text: str) -> Metric[Any, Any]:
         raise UsageError(f"{text!r} is not a metric; write a name, or a name with parameters as in fbeta(beta=2)")
     if found[1] in CURVES:
         raise UsageError(
-            f"{found[1]} is a curve and no number: call maskmeter.{found[1]} in Python, or look at the report; "
-            "`maskmeter report RUN --figures DIR` saves its points as CSV"
+            f"{found[1]} is a curve and no number: its number is {CURVES[found[1]]}; a run with either draws the curve "
+            f"in its report, and maskmeter.{found[1]} has its points"
         )
     if found[1] not in METRICS:
         close = get_close_matches(found[1], METRICS, 3)
@@ -250,6 +251,21 @@ def parse(text: str) -> Metric[Any, Any]:
     made = METRICS[found[1]].at(**params)
     made.check_complete()
     return made
+
+
+def asked(text: str) -> Metric[Any, Any]:
+    """The metric that a run is asked for: by its name, or by that of the curve that it sums up.
+
+    >>> str(asked("object_curve(iou=0.7)")), str(asked("froc_curve")), str(asked("iou"))
+    ('best_object_f1(iou=0.7)', 'froc_score', 'iou')
+    """
+    found = re.match(r"\s*(\w+)", text)
+    if found is None or found[1] not in CURVES:
+        return parse(text)
+    try:
+        return parse(CURVES[found[1]] + text[found.end() :])
+    except UsageError as error:
+        raise UsageError(f"{found[1]} is summed up by {CURVES[found[1]]}: {error}") from None
 
 
 def shortest(value: Any) -> str:
