@@ -301,8 +301,11 @@ def _objects(plan: Plan, gt: Opened, score: NDArray[Any], region: Region, logits
     """Whole objects against the threshold, where a metric asks for them."""
     if not plan.objects:
         return {}
-    facts = {"ignore": plan.reading.ignore, "mask": region, "positive": _positive(plan), "logits": logits}
-    return {ObjectScores.name: object_scores(gt.map, score, needs=plan.objects, **facts).to_bytes()}
+    found = object_scores(
+        gt.map, score, needs=plan.objects, ignore=plan.reading.ignore, mask=region, positive=_positive(plan),
+        logits=logits,
+    )  # fmt: skip
+    return {ObjectScores.name: found.to_bytes()}
 
 
 def _objects_of_integers(plan: Plan, gt: Opened, pred: NDArray[Any], region: Region) -> dict[str, bytes]:

@@ -163,7 +163,9 @@ def statistics_of(facts: Facts) -> dict[str, Callable[[Facts], Source]]:
         return {Overlap.name: Objects}
     if facts.class_axis is not None:
         return {**({} if facts.several else {Confusion.name: Confusions}), Scores.name: ClassMaps}
-    shapes = {name: partial(Shapes, kind=SHAPES[name]) for name in facts.shapes if name in SHAPES}
+    shapes: dict[str, Callable[[Facts], Source]] = {
+        name: partial(Shapes, kind=SHAPES[name]) for name in facts.shapes if name in SHAPES
+    }
     if facts.scores and ObjectScores.name in facts.shapes:
         shapes[ObjectScores.name] = ScoredObjects
     if facts.scores[:1] == "f":

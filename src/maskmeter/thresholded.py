@@ -86,7 +86,7 @@ def object_scores(
 
 def _several(ids: NDArray[Any], counted: NDArray[np.bool_] | None) -> bool:
     """Whether a map holds more than one id beside 0."""
-    return np.count_nonzero(joint_counts(ids, ids, counted)[0]) > 1
+    return int(np.count_nonzero(joint_counts(ids, ids, counted)[0])) > 1
 
 
 def _counted(cut: _Cut, thresholds: Values, edges: Sequence[float | int], iou: float | None) -> ObjectCounts:

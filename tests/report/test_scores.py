@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
 from base64 import b64decode
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,8 @@ import pytest
 from PIL import Image
 
 from maskmeter.evaluation import Evaluation
-from maskmeter.metrics import best_threshold, dice, ece, iou
-from maskmeter.report import to_html, words
+from maskmeter.metrics import best_threshold, dice, ece, froc_curve, iou
+from maskmeter.report import to_html, words, write_figures
 from maskmeter.report.findings import Findings
 from maskmeter.run import evaluate
 from maskmeter.statistics.confusion import confusion
@@ -143,6 +146,32 @@ def test_calibration_says_its_error(vessels_run: Evaluation) -> None:
     assert f"is {words.figure(vessels_run.value(ece), 4)}" in page.text
     bins = table(page, "Scores")
     assert sum(int(row[0].replace(",", "")) for row in bins.values()) == vessels_run.pooled.pixels
+
+
+def test_whole_objects_where_they_were_asked_for(vessels: Path, vessels_run: Evaluation, tmp_path: Path) -> None:
+    names = ["froc_curve", "object_curve(iou=0.5,connectivity=4)"]
+    made = run(vessels, "u1", metrics=names)
+    page = Parsed(to_html(made))
+    assert "object-curves" in page.sections
+    assert "object-curves" not in Parsed(to_html(vessels_run)).sections
+    assert "8 neighbours; an object is found where a component touches it" in page.text
+    assert "4 neighbours; an object is found where a component has an IoU of 0.5 or more" in page.text
+    write_figures(made, tmp_path)
+    gt, score, mask = (
+        [np.array(Image.open(vessels / f / f"{i}.png")) for i in range(5)] for f in ("gt", "u1", "region")
+    )
+    curves = [froc_curve([x], mask=m > 0) for *x, m in zip(gt, score, mask, strict=True)]
+    whole = reduce(add, curves)
+    with (tmp_path / "froc.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(r["false_per_image"]) for r in rows] == whole.false_per_image.tolist()
+    assert [float(r["sensitivity"]) for r in rows] == whole.sensitivity.tolist()
+    for name in ("froc", "object-threshold-iou-0.5-4-neighbours"):
+        assert (tmp_path / f"{name}.svg").stat().st_size and (tmp_path / f"{name}.png").stat().st_size
+    other = run(vessels, "f4", metrics=names)
+    both = to_html(made, other)
+    assert Parsed(both).sections[1] == "versus"
+    assert "FROC score" in both[both.index('id="versus"') : both.index('id="curves"')]
 
 
 def test_the_command_names_a_threshold(vessels: Path) -> None:

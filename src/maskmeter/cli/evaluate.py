@@ -77,7 +77,7 @@ def data_options(command: Any) -> Any:
     "metrics",
     multiple=True,
     metavar="METRIC",
-    help="As in iou or fbeta(beta=2); may be given more than once.",
+    help="As in iou or fbeta(beta=2); may be repeated. A curve such as froc_curve is drawn in the report.",
 )
 @click.option(
     "--task",

@@ -8,6 +8,7 @@ versus        the curves of this run and of another one
 curves        ROC and precision-recall curves of score maps
 class-curves  the same of several classes, one against the rest
 threshold     what it costs to move the threshold, with a slider
+object-curves  whole objects against the threshold, and FROC, where a metric asked for them
 calibration   whether scores are probabilities
 object-classes  classes of objects: PQ with SQ and RQ, or AP, things and stuff apart
 objects       objects found, by overlap and by size
@@ -39,6 +40,7 @@ from . import (
     gallery,
     numbers,
     object_classes,
+    object_curves,
     object_errors,
     objects,
     spread,
@@ -58,6 +60,7 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("curves", "Curves", curves.render),
     ("class-curves", "Curves by class", class_curves.render),
     ("threshold", "Threshold", threshold.render),
+    ("object-curves", "Whole objects", object_curves.render),
     ("calibration", "Calibration", calibration.render),
     ("object-classes", "Classes", object_classes.render),
     ("detections", "Detections", detections.render),

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import UsageError, printable
 from ..evaluation import Evaluation
 from ..results import harmless, write_whole
-from . import calibration, class_curves, confusion, curves, objects, spread, threshold
+from . import calibration, class_curves, confusion, curves, object_curves, objects, spread, threshold
 from .figure import Figure, Run
 from .findings import Findings
 from .raster import png_of
@@ -29,6 +29,7 @@ FIGURES: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     curves.figures,
     class_curves.figures,
     threshold.figures,
+    object_curves.figures,
     calibration.figures,
     objects.figures,
     confusion.figures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..evaluation import Evaluation
-from . import calibration, class_curves, curves, threshold
+from . import calibration, class_curves, curves, object_curves, threshold
 from .figure import Figure, Run, last_part
 from .findings import Findings
 from .page import fill
@@ -15,6 +15,7 @@ DRAWN: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     curves.figures,
     class_curves.figures,
     threshold.figures,
+    object_curves.figures,
     calibration.figures,
 )
 
