@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "bit_volume.hpp"
+#include "field.hpp"
 #include "marching_cubes.hpp"
 #include "nearest.hpp"
 
@@ -28,7 +29,7 @@ enum class Model {
     corners,  // corners of voxels whose cell of 2 x 2 x 2 is mixed; weight: the area of marching cubes in it
     shared,   // the same corners; weight: a quarter (in a plane half) of each face between inside and outside
     faces,    // faces of voxels between inside and outside, each as two triangles
-    mesh,     // marching cubes (squares), vertices placed by the signed distance
+    mesh,     // marching cubes (squares), vertices placed by the field of field.hpp
     whole,    // centres of all voxels
 };
 
@@ -68,7 +69,7 @@ class Extraction {
             case Model::thick: border(true); break;
             case Model::whole: border(std::nullopt); break;
             case Model::faces: out_.solid = true; faces(); break;
-            case Model::mesh: out_.solid = true; near_ = offsets(); cells(); break;
+            case Model::mesh: out_.solid = true; field_.emplace(m_, f_.spacing, f_.flat, f_.open, f_.ends); cells(); break;
             default: weights(); cells(); break;
         }
         sort();
@@ -188,55 +189,22 @@ class Extraction {
     }
 
     // Where the surface crosses an edge of a cell.
-    Vec vertex(unsigned code, const Cell& cell, unsigned edge) const {
+    Vec vertex(unsigned code, const Cell& cell, unsigned edge) {
         const unsigned a = marching::EDGES[edge][0], b = marching::EDGES[edge][1];
         return crossing(corner(cell, a), corner(cell, b), code >> a & 1);
     }
 
     static Cell corner(const Cell& c, unsigned i) { return {c[0] + int(i >> 2 & 1), c[1] + int(i >> 1 & 1), c[2] + int(i & 1)}; }
 
-    // The signed distance of a voxel is that to the nearest centre on the other side; the surface is where it is zero.
-    Vec crossing(const Cell& a, const Cell& b, bool a_inside) const {
+    // Where the field of the mesh is zero, on the edge of the grid between two voxels on different sides.
+    Vec crossing(const Cell& a, const Cell& b, bool a_inside) {
         const int axis = a[0] != b[0] ? 0 : a[1] != b[1] ? 1 : 2;
-        double t = 0.5;
-        if (!near_[axis].empty()) {
-            const double here = reach(a, axis, a_inside), there = reach(b, axis, !a_inside);
-            t = here / (here + there);
-        }
+        const double here = field_->at(a, a_inside), there = field_->at(b, !a_inside);
+        const double t = here / (here + there);
         Vec v;
         for (int k = 0; k < 3; ++k) v[k] = a[k] * f_.spacing[k];
         v[axis] += t * (b[axis] - a[axis]) * f_.spacing[axis];
         return v;
-    }
-
-    double reach(const Cell& from, int axis, bool inside) const {
-        for (const auto& n : near_[axis])
-            if (m_.at(from[0] + n.step[0], from[1] + n.step[1], from[2] + n.step[2]) != inside) return n.length;
-        return f_.spacing[axis];
-    }
-
-    struct Offset {
-        double length;
-        std::array<std::ptrdiff_t, 3> step;
-    };
-
-    // For each axis the steps that are shorter than the one along it, the shortest first; none where that is the least.
-    std::array<std::vector<Offset>, 3> offsets() const {
-        std::array<std::vector<Offset>, 3> out;
-        for (int axis = f_.flat ? 1 : 0; axis < 3; ++axis) {
-            const double limit = f_.spacing[axis] * (1 - 1e-9);
-            std::array<std::ptrdiff_t, 3> r;
-            for (int k = 0; k < 3; ++k) r[k] = k == 0 && f_.flat ? 0 : std::ptrdiff_t(std::min(limit / f_.spacing[k], 64.0));
-            for (auto z = -r[0]; z <= r[0]; ++z)
-                for (auto y = -r[1]; y <= r[1]; ++y)
-                    for (auto x = -r[2]; x <= r[2]; ++x) {
-                        const Vec d = {double(z) * f_.spacing[0], double(y) * f_.spacing[1], double(x) * f_.spacing[2]};
-                        const double length = std::sqrt(dot(d, d));
-                        if (length > 0 && length < limit) out[axis].push_back({length, {z, y, x}});
-                    }
-            std::stable_sort(out[axis].begin(), out[axis].end(), [](const Offset& a, const Offset& b) { return a.length < b.length; });
-        }
-        return out;
     }
 
     // A cell of 2 x 2 pixels; where both diagonals differ, the pixels inside are apart.
@@ -351,7 +319,7 @@ class Extraction {
     Elements out_;
     std::vector<Cell> cell_;
     std::array<double, 256> table_{};
-    std::array<std::vector<Offset>, 3> near_;
+    std::optional<Field> field_;
 };
 
 namespace detail {

@@ -99,6 +99,22 @@ def test_faces_have_their_area(pair: tuple[Mask, Mask, tuple[float, ...]]) -> No
     assert shared.gt[0].total == pytest.approx(s.gt[0].total, rel=1e-12, abs=1e-12)
 
 
+@given(mask=arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 8))), spacing=STEPS)
+def test_the_mesh_of_a_plane_has_the_length_of_its_twin(mask: Mask, spacing: tuple[float, ...]) -> None:
+    s = surface(mask, mask, spacing=spacing[:2])
+    assert s.gt[0].total == pytest.approx(twin.squares(mask, spacing[:2]), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("steps", [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0)])
+def test_the_mesh_of_balls_is_near_the_balls(steps: tuple[float, ...]) -> None:
+    at = np.stack(np.meshgrid(*(np.arange(0, 40, s) for s in steps), indexing="ij"), -1)
+    a, b = (np.linalg.norm(at - 19.3, axis=-1) <= r for r in (12, 10))
+    s = surface(a, b, spacing=steps)
+    assert s.gt[0].total == pytest.approx(4 * math.pi * 12**2, rel=0.03)
+    assert mm.assd.compute(s) == pytest.approx(2, abs=0.03)
+    assert abs(mm.assd(a, b, spacing=steps, convention="meshmetrics") - 2) > 0.2
+
+
 @given(pair=pairs())
 def test_edges_of_pixels_agree_with_all_pairs(pair: tuple[Mask, Mask, tuple[float, ...]]) -> None:
     a, b, spacing = pair

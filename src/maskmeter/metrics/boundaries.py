@@ -4,8 +4,9 @@ Conventions
 -----------
 D_gt are the distances from the surface elements of the ground truth to the surface of the prediction, D_pred those
 back; each element has a weight (its length or area). By default (`mesh`) the surface is that of marching squares or
-cubes with vertices placed by the signed distance, and distances are exact. Distances are in the unit of the spacing,
-millimetres for volumes, pixels where an image has none. `direction=gt` or `direction=pred` gives one direction alone.
+cubes with vertices placed by the smoothed signed distance, and distances are exact. Distances are in the unit of the
+spacing, millimetres for volumes, pixels where an image has none. `direction=gt` or `direction=pred` gives one direction
+alone.
 
 Two empty masks have no distance: undefined. Where one is empty distances are infinite and shares 0. `empty=374`
 stands for infinity; `empty=perfect` gives two empty masks the best value, `empty=undefined` leaves both cases out.

@@ -4,7 +4,8 @@ Conventions. For every class both masks are turned into surface elements with we
 distance to the nearest point of the other surface is taken, in the unit of the spacing. What stands for a surface
 is the *model*:
 
-mesh     marching squares or cubes, vertices placed by the signed distance; weight: length or area (default)
+mesh     marching squares or cubes, vertices placed by the smoothed signed distance, every voxel on its own side;
+         weight: length or area (default)
 faces    the faces of voxels, as two triangles each (in 2D edges); weight: area or length
 corners  corners of voxels whose 2 x 2 (x 2) cell is mixed; weight: the length or area of the mesh in the cell
 shared   the same corners; weight: a half (3D: a quarter) of each face beside them
