@@ -129,8 +129,9 @@ class Evaluation:
         )
         for m in self.metrics:
             m.check_complete()
+        self._needs = needs_of(self.metrics)
         if facts is None:
-            self.facts = replace(self.facts, shapes=tuple(needs_of(self.metrics)), spacing=spacing)
+            self.facts = replace(self.facts, shapes=tuple(self._needs), spacing=spacing)
         self.inputs: dict[str, Any] = {}
         self.notices: list[str] = []
         self.photographs: str | None = None
@@ -184,6 +185,27 @@ class Evaluation:
             reading.check(counts.a, "ground truth")
             reading.check(counts.b, "prediction")
         self.add([Record(name, {LabelCounts.name: counts.to_bytes(), **self._shapes(g, p, counts)}, g.array.shape)])
+
+    def update_batch(self, gt: Any, pred: Any, *, images: Iterable[str] | None = None, mask: Any = None) -> None:
+        """Count the pairs of a batch, whose images lie along the first axis of both arrays (and of the mask).
+
+        >>> meter = Evaluation(metrics=["iou"])
+        >>> meter.update_batch([[[0, 1]], [[1, 1]]], [[[0, 1]], [[0, 1]]], images=["a", "b"])
+        >>> meter.value("iou", class_=1, image="b")
+        0.5
+        """
+        g, p, region = as_array(gt), as_array(pred), None if mask is None else as_array(mask)
+        names = [None] * len(g) if images is None else list(images)
+        sizes = (
+            {len(g), len(p), len(names), *(() if region is None else (len(region),))} if g.ndim and p.ndim else {0, 1}
+        )
+        if len(sizes) > 1:
+            raise LabelError(
+                f"a batch of {g.shape} in the ground truth and {p.shape} in the prediction with {len(names)} names; "
+                "all must have as many images along their first axis"
+            )
+        for i, name in enumerate(names):
+            self.update(g[i], p[i], image=name, mask=None if region is None else region[i])
 
     def add(self, records: Iterable[Record]) -> None:
         """Take in images that were counted elsewhere."""
@@ -417,12 +439,14 @@ class Evaluation:
 
     def _shapes(self, gt: LabelMap, pred: LabelMap, counts: LabelCounts) -> dict[str, bytes]:
         """The shapes that a metric asks for; the task is known here."""
+        if not self._needs:
+            return {}
         reading = self.facts.reading
         labels = np.unique(counts.a), np.unique(counts.b)
         void = np.isin(gt.array, labels[0][reading.class_of(labels[0]) == VOID])
         counted = gt.counted if not void.any() else ~void if gt.counted is None else ~void & gt.counted
         known = views(reading, self.facts.task or "semantic", labels[0], None, frozenset(self.facts.positive))
-        return count_shapes(replace(gt, counted=counted), pred, labels, known, needs_of(self.metrics))
+        return count_shapes(replace(gt, counted=counted), pred, labels, known, self._needs)
 
     @property
     def _declared_binary(self) -> bool:
