@@ -11,6 +11,7 @@ threshold     what it costs to move the threshold, with a slider
 object-curves  whole objects against the threshold, and FROC, where a metric asked for them
 calibration   whether scores are probabilities
 object-classes  classes of objects: PQ with SQ and RQ, or AP, things and stuff apart
+detection-errors  kinds of errors and what each costs, classes confused, calibration
 objects       objects found, by overlap and by size
 object-errors the worst images and the largest objects that went wrong
 classes       every class: values, support, bars
@@ -36,6 +37,7 @@ from . import (
     confusion,
     curves,
     definitions,
+    detection_errors,
     detections,
     gallery,
     numbers,
@@ -64,6 +66,7 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("calibration", "Calibration", calibration.render),
     ("object-classes", "Classes", object_classes.render),
     ("detections", "Detections", detections.render),
+    ("detection-errors", "Detection errors", detection_errors.render),
     ("objects", "Objects", objects.render),
     ("object-errors", "Object errors", object_errors.render),
     ("classes", "Classes", classes.render),
