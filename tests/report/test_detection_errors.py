@@ -24,3 +24,9 @@ def test_says_kinds_confusions_and_calibration(tmp_path: Path) -> None:
         assert "right place, wrong class" in page
         assert ("Whether scores are precisions" in page) == (score < 1)
         assert "<cat>" not in page
+
+
+def test_a_metric_that_has_no_better_end_is_defined_too(tmp_path: Path) -> None:
+    test_says_kinds_confusions_and_calibration(tmp_path)
+    page = to_html(mm.evaluate(tmp_path / "gt.json", tmp_path / "pred.json", ["best_score"], on="box"))
+    assert "no end is better" in page

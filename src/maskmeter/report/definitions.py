@@ -14,7 +14,7 @@ from .findings import Findings
 from .page import fill
 
 AVERAGES = {"pooled": "pooled", "images": "mean over images"}
-BETTER = {"higher": "higher is better", "lower": "lower is better", "zero": "zero is best"}
+BETTER = {"higher": "higher is better", "lower": "lower is better", "zero": "zero is best", "none": "no end is better"}
 
 
 @dataclass(frozen=True)
