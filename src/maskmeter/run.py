@@ -127,7 +127,8 @@ def evaluate(
     if task not in TASKS:
         raise UsageError(f"task {task!r} is no task; choose one of {', '.join(TASKS)}")
     question = Question(
-        os.fspath(gt), os.fspath(pred), None if pairs is None else os.fspath(pairs), task, label_set, void,
+        os.fspath(located(gt)), os.fspath(located(pred)), None if pairs is None else os.fspath(pairs),
+        task, label_set, void,
         _numbers(positive) or None, None if mask is None else os.fspath(mask), missing, extra,
         read_threshold(threshold), logits, convention, class_axis, _spacing(spacing),
         _printed(needs_of(chosen or ())), on,
