@@ -78,6 +78,7 @@ def test_kubernetes(place: Path) -> None:
 def test_spark_and_beam(title: str, package: str, place: Path) -> None:
     pytest.importorskip(package, reason=f"{package} is not installed")
     (script,) = blocks(title, "python")
-    done = subprocess.run([sys.executable, "-c", script], cwd=place, capture_output=True, text=True)
+    env = {**os.environ, "PYSPARK_PYTHON": sys.executable}
+    done = subprocess.run([sys.executable, "-c", script], cwd=place, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     check_merged(place)
