@@ -15,7 +15,7 @@ bin     := $(VENV)/bin
 pip     := -m pip install --quiet --disable-pip-version-check
 sources := pyproject.toml CMakeLists.txt $(wildcard native/*)
 
-.PHONY: help setup demo test examples docs pages lint format types check bench peers fuzz sanitize wheel clean FORCE
+.PHONY: help setup demo test examples docs pages lint format types check bench study peers fuzz sanitize wheel clean FORCE
 
 help:  ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,7 +49,10 @@ types: $(VENV)/.built $(VENV)/.tools  ## Types of src/maskmeter, strictly
 check: lint types docs test  ## What a change has to pass
 
 bench: $(BENCH)/.built  ## Workloads of benchmarks/, ours beside the peers in one run
-	@for file in $(or $(ARGS),$(wildcard benchmarks/[a-z]*.py)); do $(BENCH)/bin/python $$file || exit; done
+	@for file in $(or $(ARGS),$(filter-out benchmarks/study_%,$(wildcard benchmarks/[a-z]*.py))); do $(BENCH)/bin/python $$file || exit; done
+
+study: $(VENV)/.built  ## Which surface is nearest to the truth: docs/studies/surfaces.md again
+	@$(bin)/python benchmarks/study_surfaces.py
 
 peers: $(BENCH)/.built  ## Tests that ask the peers' own packages for the numbers
 	@$(BENCH)/bin/python -m pytest -m peers $(ARGS)
