@@ -721,26 +721,27 @@ Cut cut(const In& a, const In& b, std::int64_t label_a, std::int64_t label_b, co
 }
 
 nb::tuple surface_distances(const In& a, const In& b, std::int64_t label_a, std::int64_t label_b, const Ints6& box, const Numbers3& spacing,
-                            bool flat, bool open, unsigned model, bool vertices, bool places) {
+                            bool flat, bool open, unsigned model, bool places) {
     namespace sf = maskmeter::surface;
     if (model > static_cast<unsigned>(sf::Model::whole)) throw std::invalid_argument("no such model of a surface");
     std::array<sf::Directed, 2> found;
-    std::array<std::vector<double>, 2> weight;
     {
         nb::gil_scoped_release free;
         const auto both = cut(a, b, label_a, label_b, box, spacing, flat, open);
-        auto x = sf::Extraction(both.a, both.frame, static_cast<sf::Model>(model)).run();
-        auto y = sf::Extraction(both.b, both.frame, static_cast<sf::Model>(model)).run();
-        found = {sf::directed(x, y, spacing, vertices, places), sf::directed(y, x, spacing, vertices, places)};
-        weight = {std::move(x.weight), std::move(y.weight)};
+        const auto x = sf::Extraction(both.a, both.frame, static_cast<sf::Model>(model)).run();
+        const auto y = sf::Extraction(both.b, both.frame, static_cast<sf::Model>(model)).run();
+        found = {sf::directed(x, y, both.frame, places), sf::directed(y, x, both.frame, places)};
     }
     nb::object out[2];
     for (std::size_t k = 0; k < 2; ++k) {
         auto& d = found[k];
         const double farthest = d.farthest, edge = d.edge;
-        nb::object w = weight[k].empty() ? nb::none() : kept(std::move(weight[k]));
-        nb::object p = places ? kept(std::move(d.place)) : nb::none();
-        out[k] = nb::make_tuple(kept(std::move(d.distance)), w, p, farthest, edge);
+        if (places) {
+            out[k] = nb::make_tuple(kept(std::move(d.distance)), kept(std::move(d.weight)), nb::none(), kept(std::move(d.place)), farthest, edge);
+            continue;
+        }
+        nb::object weight = d.tally.weight.empty() ? nb::none() : kept(std::move(d.tally.weight));
+        out[k] = nb::make_tuple(kept(std::move(d.tally.distance)), weight, kept(std::move(d.tally.count)), nb::none(), farthest, edge);
     }
     return nb::make_tuple(out[0], out[1]);
 }
@@ -808,7 +809,7 @@ NB_MODULE(_native, m) {
           "Twice the ordered pairs, ties counting half, as two words; and the precisions at the positives, added up.");
     m.def("label_boxes", &label_boxes, "labels"_a, "Rows (label, first voxel z y x, last voxel z y x), in the order in which the labels are met.");
     m.def("surface_distances", &surface_distances, "a"_a, "b"_a, "label_a"_a, "label_b"_a, "box"_a, "spacing"_a, "flat"_a, "open"_a, "model"_a,
-          "vertices"_a, "places"_a, "For both directions: (distances, weights, places, farthest, weight on the end of the image).");
+          "places"_a, "For both directions: (distances, weights, counts, places, farthest, weight on the end of the image).");
     m.def("bands", &bands, "a"_a, "b"_a, "label_a"_a, "label_b"_a, "box"_a, "flat"_a, "open"_a, "disc"_a, "around"_a,
           "Voxels of bands along the boundaries: (shared, in either).");
 }

@@ -5,6 +5,7 @@
 // then a few word operations for 64 voxels at once.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -25,7 +26,7 @@ class BitVolume {
     static constexpr std::size_t bits = 64;
 
     BitVolume(std::size_t nz, std::size_t ny, std::size_t nx)
-        : nz(nz), ny(ny), nx(nx), words((nx + bits - 1) / bits + 1), data_(nz * ny * words, 0) {}
+        : nz(nz), ny(ny), nx(nx), words((nx + bits - 1) / bits + 1), data_(nz * ny * words + 1, 0) {}
 
     // The voxels of `label` in a map of labels of this shape.
     template <class T>
@@ -38,9 +39,10 @@ class BitVolume {
         return out;
     }
 
-    // One word more than the voxels need, so that row[w + 1] can always be read.
-    Word* row(std::size_t z, std::size_t y) { return data_.data() + (z * ny + y) * words; }
-    const Word* row(std::size_t z, std::size_t y) const { return data_.data() + (z * ny + y) * words; }
+    // One word more than the voxels need, which is 0, and one before the first row: row[-1] and row[w + 1] can always
+    // be read.
+    Word* row(std::size_t z, std::size_t y) { return data_.data() + 1 + (z * ny + y) * words; }
+    const Word* row(std::size_t z, std::size_t y) const { return data_.data() + 1 + (z * ny + y) * words; }
 
     bool at(std::size_t z, std::size_t y, std::size_t x) const { return row(z, y)[x / bits] >> (x % bits) & 1; }
 
@@ -97,6 +99,29 @@ class BitVolume {
 template <class F>
 inline void each_bit(BitVolume::Word word, std::size_t from, F&& f) {
     for (; word; word &= word - 1) f(from + std::size_t(std::countr_zero(word)));
+}
+
+// The 64 voxels of a row around x, from x - 32 on; those beyond the row are 0.
+inline BitVolume::Word window(const BitVolume::Word* row, std::size_t x) {
+    const std::ptrdiff_t w = (std::ptrdiff_t(x) - 32) >> 6;
+    const unsigned shift = unsigned(x - 32) & 63;
+    return row[w] >> shift | row[w + 1] << 1 << (63 - shift);
+}
+
+// How many steps along a row from x to the nearest set bit, to either side, if that is below `limit`; else `limit` or
+// more. With `flip` all ones the nearest bit that is not set.
+inline std::size_t steps_to_bit(const BitVolume::Word* row, std::size_t words, std::size_t x, std::size_t limit, BitVolume::Word flip = 0) {
+    constexpr std::size_t half = BitVolume::bits / 2;
+    const auto near = window(row, x) ^ flip;
+    const auto steps = std::size_t(std::min(std::countr_zero(std::uint32_t(near >> half)), std::countl_zero(std::uint32_t(near)) + 1));
+    if (steps < half || limit <= half) return steps;
+    std::size_t found = limit;
+    for (std::size_t at = (x + half) / 64, skip = (x + half) % 64; at < words && 64 * at < x + found; ++at, skip = 0)
+        if (const auto w = (row[at] ^ flip) >> skip << skip) found = std::min(found, 64 * at + std::size_t(std::countr_zero(w)) - x);
+    for (std::size_t at = x / 64 + 1; at-- > 0 && x < 64 * at + 63 + found;)
+        if (const auto w = 64 * at + 63 <= x ? row[at] ^ flip : (row[at] ^ flip) << (63 - x % 64) >> (63 - x % 64))
+            found = std::min(found, x - (64 * at + 63 - std::size_t(std::countl_zero(w))));
+    return found;
 }
 
 }  // namespace maskmeter

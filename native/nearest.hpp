@@ -178,6 +178,9 @@ class Nearest {
         return best_;
     }
 
+    // The element that was found last.
+    std::size_t nearest() const { return last_; }
+
    private:
     static constexpr std::size_t fan = 8;
 

@@ -119,7 +119,7 @@ def rle_boundaries(
 def label_boxes(labels: NDArray[Any]) -> NDArray[int64]: ...
 def surface_distances(
     a: NDArray[Any], b: NDArray[Any], label_a: int, label_b: int, box: tuple[int, ...],
-    spacing: tuple[float, float, float], flat: bool, open: bool, model: int, vertices: bool, places: bool,
+    spacing: tuple[float, float, float], flat: bool, open: bool, model: int, places: bool,
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]: ...  # fmt: skip
 def bands(
     a: NDArray[Any], b: NDArray[Any], label_a: int, label_b: int, box: tuple[int, ...], flat: bool, open: bool,

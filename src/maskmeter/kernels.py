@@ -316,10 +316,11 @@ Steps = tuple[float, float, float]
 
 
 class Found(NamedTuple):
-    """The distances from the elements of one surface to another.
+    """The distances from the elements of one surface to another: a row for each distinct pair of distance and weight.
 
-    distance  (N,) of each element, infinite where the other surface is empty
-    weight    (N,) of each element; None where each counts one
+    distance  (N,) ascending, infinite where the other surface is empty
+    weight    (N,) of one element; None where each counts one
+    count     (N,) elements of the row; None where places are asked for: then each element has a row, not sorted
     place     (N, 3) where each lies, from the centre of the voxel before the first of the box; None if not asked for
     farthest  the greatest distance, over the vertices of triangles as well
     edge      the weight of the elements on the end of the image
@@ -327,6 +328,7 @@ class Found(NamedTuple):
 
     distance: NDArray[np.float64]
     weight: NDArray[np.float64] | None
+    count: NDArray[np.int64] | None
     place: NDArray[np.float64] | None
     farthest: float
     edge: float
@@ -346,7 +348,7 @@ def surface_distances(
     `box` (z, y, x, and their ends) holds all voxels of the label; `flat`: a volume of one slice is a plane.
     """
     x, y = _native.surface_distances(
-        _plain(a), _plain(b), label, label, box, spacing, flat, open_, MODELS.index(model), True, places
+        _plain(a), _plain(b), label, label, box, spacing, flat, open_, MODELS.index(model), places
     )
     return Found(*x), Found(*y)
 

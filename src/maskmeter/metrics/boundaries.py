@@ -37,7 +37,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..statistics.bands import Bands, bands
-from ..statistics.surface import Directed, Surface, surface
+from ..statistics.surface import Directed, Surface, surface, together
 from ._metric import Values, metric, ratio
 
 __all__ = [
@@ -145,8 +145,7 @@ def hausdorff(
 
     def value(g: Directed, p: Directed) -> float:
         if direction is None and rule.percentile == "together":
-            both = np.concatenate([g.distance, p.distance]), np.concatenate([g.weight, p.weight])
-            return _percentile(Directed(*both), percentile, rule)
+            return _percentile(together([g, p]), percentile, rule)
         sides = [_percentile(d, percentile, rule) for d in _chosen(g, p, direction)]
         return sum(sides) / len(sides) if rule.percentile == "mean" else max(sides)
 
@@ -354,7 +353,9 @@ def _percentile(d: Directed, percentile: float, rule: Rule) -> float:
     if percentile == 100:
         return d.farthest if rule.model == "mesh" else float(d.distance.max())
     if not rule.weighted:
-        return float(np.percentile(d.distance, percentile))
+        at, ends = percentile / 100 * (int(d.count.sum()) - 1), np.cumsum(d.count)
+        low, high = d.distance[np.searchsorted(ends, [math.floor(at), math.ceil(at)], side="right")].tolist()
+        return low + (high - low) * (at - math.floor(at))
     reached = np.cumsum(d.weight) / np.sum(d.weight)
     share = percentile / 100 * (1 if rule.exact else 1 - 1e-12)
     return float(d.distance[min(int(np.searchsorted(reached, share)), d.distance.size - 1)])

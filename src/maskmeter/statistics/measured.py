@@ -10,10 +10,9 @@ values the diagonal of the image stands for them (`finite`).
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from ..masks import LabelMap
 from .bands import Bands, bands
 from .shape import Classes, Entries, Maps, Need
-from .surface import NONE, Directed, Surface, surface
+from .surface import Directed, Surface, surface, together
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -129,7 +128,7 @@ class Surfaces(Measuring):
     def joined(cls, need: Need, images: Sequence[Image], classes: Ints) -> Surface:
         """The distances of all images, ascending."""
         found = [[kept for i in images if (kept := i.get(k, {}).get(need))] for k in classes.tolist()]
-        gt, pred = (tuple(_concatenated([_directed(x[side]) for x in kept]) for kept in found) for side in (1, 2))
+        gt, pred = (tuple(together([_directed(x[side]) for x in kept]) for kept in found) for side in (1, 2))
         diagonal = max((x[0] for kept in found for x in kept), default=0.0)
         asked = dict(need)
         return Surface(classes, gt, pred, diagonal, str(asked["model"]), asked.get("edge") == "open")
@@ -178,24 +177,14 @@ def _unpacked(image: Entries) -> Image:
 
 
 def _packed(d: Directed) -> list[Any]:
-    weight = b"" if (d.weight == 1).all() else d.weight.tobytes()
-    return [d.distance.tobytes(), weight, d.farthest, d.edge, d.missed.ravel().tolist()]
+    unit = b"" if (d.unit == 1).all() else d.unit.tobytes()
+    count = b"" if (d.count == 1).all() else d.count.tobytes()
+    return [d.distance.tobytes(), unit, count, d.farthest, d.edge, d.missed.ravel().tolist()]
 
 
 def _directed(packed: Sequence[Any]) -> Directed:
-    distance, weight = (np.frombuffer(x, np.float64) for x in packed[:2])
-    weight = weight if weight.size else np.ones(distance.size)
-    return Directed(distance, weight, packed[2], packed[3], np.reshape(packed[4], (-1, 2)))
-
-
-def _concatenated(parts: Sequence[Directed]) -> Directed:
-    """All distances, ascending; equal ones by their weight, so that no order of images moves a bit."""
-    if len(parts) < 2:
-        return parts[0] if parts else NONE
-    distance, weight = (np.concatenate([getattr(d, x) for d in parts]) for x in ("distance", "weight"))
-    order = np.lexsort((weight, distance))
-    missed = np.concatenate([d.missed for d in parts])
-    return replace(
-        parts[0], distance=distance[order], weight=weight[order], farthest=max(d.farthest for d in parts),
-        edge=math.fsum(d.edge for d in parts), missed=missed[np.lexsort((missed[:, 1], missed[:, 0]))],
-    )  # fmt: skip
+    distance, unit = (np.frombuffer(x, np.float64) for x in packed[:2])
+    count = np.frombuffer(packed[2], np.int64)
+    unit = unit if unit.size else np.ones(distance.size)
+    count = count if count.size else np.ones(distance.size, np.int64)
+    return Directed(distance, unit, count, packed[3], packed[4], np.reshape(packed[5], (-1, 2)))

@@ -21,17 +21,18 @@ Pixels that are void in the ground truth, or not counted, belong to no mask on e
 Where one of the masks is empty the distances from the other are infinite. They are kept apart, with the diagonal of
 their image, which stands for infinity where images are pooled (`finite`).
 
-Merging: distances are concatenated, class by class, and kept in the order of (distance, weight), so that neither
-the order of images nor how they were sharded moves a bit.
+Merging: elements of equal distance and weight are counted, class by class, and counts add, in the order of (distance,
+weight), so that neither the order of images nor how they were sharded moves a bit.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,20 +49,27 @@ Spacing = tuple[float, ...]
 
 @dataclass(frozen=True, eq=False)
 class Directed:
-    """The distances from the elements of one surface to the other surface.
+    """The distances from the elements of one surface to the other surface: a row for each distinct pair.
 
     distance  ascending; infinite ones are not among them
-    weight    of each element
+    unit      the weight of one element
+    count     how many elements there are of this distance and weight
     farthest  the greatest distance, over the vertices of triangles as well
     edge      the weight of the elements on the end of the image
     missed    rows (diagonal of the image, weight) of surfaces whose other side is empty
     """
 
     distance: Floats
-    weight: Floats
+    unit: Floats
+    count: Ints
     farthest: float = 0.0
     edge: float = 0.0
     missed: Floats = field(default_factory=lambda: np.empty((0, 2)))
+
+    @cached_property
+    def weight(self) -> Floats:
+        """The weight of each row."""
+        return self.unit * self.count
 
     @property
     def total(self) -> float:
@@ -69,24 +77,33 @@ class Directed:
         return float(self.weight.sum()) + float(self.missed[:, 1].sum())
 
     def __add__(self, other: Directed) -> Directed:
-        distance, weight = _sorted(
-            np.concatenate([self.distance, other.distance]), np.concatenate([self.weight, other.weight])
-        )
-        missed = np.concatenate([self.missed, other.missed])
-        return Directed(
-            distance, weight, max(self.farthest, other.farthest), math.fsum((self.edge, other.edge)),
-            missed[np.lexsort((missed[:, 1], missed[:, 0]))],
-        )  # fmt: skip
+        return together([self, other])
 
     def finite(self) -> Directed:
         """The same with the diagonals for the infinite distances."""
         if not len(self.missed):
             return self
-        farthest = max(self.farthest, float(self.missed[:, 0].max()))
-        distance, weight = _sorted(
-            np.concatenate([self.distance, self.missed[:, 0]]), np.concatenate([self.weight, self.missed[:, 1]])
+        missed = Directed(self.missed[:, 0], self.missed[:, 1], np.ones(len(self.missed), np.int64))
+        return replace(
+            together([replace(self, missed=missed.missed), missed]),
+            farthest=max(self.farthest, float(self.missed[:, 0].max())),
         )
-        return Directed(distance, weight, farthest, self.edge)
+
+
+def together(parts: Sequence[Directed]) -> Directed:
+    """The distances of all parts; their order moves no bit."""
+    if len(parts) < 2:
+        return parts[0] if parts else NONE
+    distance, unit, count = (np.concatenate([getattr(d, x) for d in parts]) for x in ("distance", "unit", "count"))
+    order = np.lexsort((unit, distance))
+    distance, unit, count = distance[order], unit[order], count[order]
+    first = np.flatnonzero(np.append(True, (np.diff(distance) != 0) | (np.diff(unit) != 0))[: distance.size])
+    missed = np.concatenate([d.missed for d in parts])
+    return Directed(
+        distance[first], unit[first], np.add.reduceat(count, first) if first.size else count,
+        max(d.farthest for d in parts), math.fsum(d.edge for d in parts),
+        missed[np.lexsort((missed[:, 1], missed[:, 0]))],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +146,7 @@ class Surface:
         return [len(g.missed) + len(p.missed) for g, p in zip(self.gt, self.pred, strict=True)]
 
 
-NONE = Directed(np.empty(0), np.empty(0))
+NONE = Directed(np.empty(0), np.empty(0), np.empty(0, np.int64))
 
 
 def surface(
@@ -156,8 +173,8 @@ def surface(
     Raises LabelError for arrays that cannot be compared, UsageError where a volume has no spacing.
 
     >>> s = surface(np.eye(3, dtype=bool), np.eye(3, dtype=bool), model="inner")
-    >>> s.gt[0].distance.tolist(), s.gt[0].total
-    ([0.0, 0.0, 0.0], 3.0)
+    >>> s.gt[0].distance.tolist(), s.gt[0].count.tolist(), s.gt[0].total
+    ([0.0], [3], 3.0)
     """
     if model not in MODELS:
         raise UsageError(f"no surface model is called {model!r}; there are {', '.join(MODELS)}")
@@ -253,17 +270,12 @@ def by_label(one: Any, boxes: list[tuple[int, tuple[int, ...]]]) -> list[Any]:
 
 
 def _directed(found: Found, other: Found, diagonal: float) -> Directed:
-    distance = found.distance
-    weight = np.ones(distance.size) if found.weight is None else found.weight
+    distance, count = found.distance, found.count
+    assert count is not None  # no places were asked for
+    unit = np.ones(distance.size) if found.weight is None else found.weight
     if distance.size and not other.distance.size:
-        missed = np.array([[diagonal, float(np.sort(weight).sum())]])
-        return Directed(np.empty(0), np.empty(0), 0.0, found.edge, missed)
-    return Directed(*_sorted(distance, weight), found.farthest, found.edge)
-
-
-def _sorted(distance: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    order = np.lexsort((weight, distance))
-    return distance[order], weight[order]
+        return replace(NONE, edge=found.edge, missed=np.array([[diagonal, float((unit * count).sum())]]))
+    return Directed(distance, unit, count, found.farthest, found.edge)
 
 
 def _of(s: Surface, side: str, label: int) -> Directed:
