@@ -320,7 +320,7 @@ class Found(NamedTuple):
 
     distance  (N,) ascending, infinite where the other surface is empty
     weight    (N,) of one element; None where each counts one
-    count     (N,) elements of the row; None where places are asked for: then each element has a row, not sorted
+    times     (N,) elements of the row; None where places are asked for: then each element has a row, not sorted
     place     (N, 3) where each lies, from the centre of the voxel before the first of the box; None if not asked for
     farthest  the greatest distance, over the vertices of triangles as well
     edge      the weight of the elements on the end of the image
@@ -328,7 +328,7 @@ class Found(NamedTuple):
 
     distance: NDArray[np.float64]
     weight: NDArray[np.float64] | None
-    count: NDArray[np.int64] | None
+    times: NDArray[np.int64] | None
     place: NDArray[np.float64] | None
     farthest: float
     edge: float

@@ -270,7 +270,7 @@ def by_label(one: Any, boxes: list[tuple[int, tuple[int, ...]]]) -> list[Any]:
 
 
 def _directed(found: Found, other: Found, diagonal: float) -> Directed:
-    distance, count = found.distance, found.count
+    distance, count = found.distance, found.times
     assert count is not None  # no places were asked for
     unit = np.ones(distance.size) if found.weight is None else found.weight
     if distance.size and not other.distance.size:
