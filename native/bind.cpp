@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -453,7 +455,7 @@ nb::tuple resampled_detections(const Column<std::int64_t>& begin, const Column<d
 using Counts = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Longs = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Pairs = nb::ndarray<const std::int64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
-using Boxes = nb::ndarray<const std::int64_t, nb::shape<-1, 4>, nb::c_contig, nb::device::cpu>;
+using Measures = nb::ndarray<const std::int64_t, nb::shape<-1, 5>, nb::c_contig, nb::device::cpu>;
 using Packed = std::pair<nb::ndarray<nb::numpy, std::uint32_t, nb::ndim<1>>, nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>>>;
 
 template <class T>
@@ -508,7 +510,7 @@ Packed rle_from_strings(const Raw& text, const Pairs& spans, const Pairs& sizes)
             const auto begin = spans(i, 0), end = spans(i, 1);
             if (begin < 0 || end < begin || end > static_cast<std::int64_t>(text.size())) throw std::invalid_argument("spans must lie within the text");
             maskmeter::rle::Filler into(i, sizes(i, 0), sizes(i, 1), out);
-            maskmeter::rle::read_string(reinterpret_cast<const char*>(text.data()) + begin, static_cast<std::size_t>(end - begin), into, out, i);
+            maskmeter::rle::read_string(reinterpret_cast<const char*>(text.data()) + begin, static_cast<std::size_t>(end - begin), into, i);
             into.close();
         }
     });
@@ -546,45 +548,113 @@ std::pair<nb::bytes, nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>>> rle_to_s
     return {nb::bytes(text.data(), text.size()), handed(std::move(ends))};
 }
 
-// Of each mask the area, and x, y, width and height of its box, all 0 for an empty one.
-Table rle_measures(const Counts& counts, const Longs& offsets, const Pairs& sizes) {
-    const std::size_t n = parts(offsets, counts.size());
-    same_number(n, sizes.shape(0));
-    auto* rows = new std::int64_t[5 * n + 1];
-    nb::capsule owner(rows, [](void* p) noexcept { delete[] static_cast<std::int64_t*>(p); });
-    {
-        nb::gil_scoped_release free;
-        for (std::size_t i = 0; i < n; ++i) {
-            const auto runs = runs_of(counts, offsets, i);
-            const auto b = sizes(i, 0) > 0 ? maskmeter::rle::box(runs, sizes(i, 0)) : maskmeter::rle::Box{};
-            std::int64_t* row = rows + 5 * i;
-            row[0] = static_cast<std::int64_t>(maskmeter::rle::area(runs));
-            row[1] = b.x0;
-            row[2] = b.y0;
-            row[3] = b.x1 - b.x0 + 1;
-            row[4] = b.y1 - b.y0 + 1;
-            if (b.empty()) row[3] = row[4] = 0;
-        }
+// Masks of which some are still compressed counts: where a mask has no runs, its span in the text has them.
+struct Held {
+    const Raw& text;
+    const Pairs& spans;  // none, or one for each
+    const Counts& counts;
+    const Longs& offsets;
+    const Pairs& sizes;
+    std::size_t n;
+
+    Held(const Raw& t, const Pairs& s, const Counts& c, const Longs& o, const Pairs& z) : text(t), spans(s), counts(c), offsets(o), sizes(z), n(parts(o, c.size())) {
+        same_number(n, sizes.shape(0));
+        if (!spans.shape(0)) return;
+        same_number(n, spans.shape(0));
+        for (std::size_t i = 0; i < n; ++i)
+            if (spans(i, 0) < 0 || spans(i, 1) < spans(i, 0) || spans(i, 1) > static_cast<std::int64_t>(text.size())) throw std::invalid_argument("spans must lie within the text");
     }
-    return Table(rows, {n, 5}, owner);
+    std::string_view coded(std::size_t i) const {
+        if (!spans.shape(0) || offsets(i) < offsets(i + 1)) return {};
+        return {reinterpret_cast<const char*>(text.data()) + spans(i, 0), static_cast<std::size_t>(spans(i, 1) - spans(i, 0))};
+    }
+    template <bool Content>
+    maskmeter::rle::Outline<Content> outline(std::size_t i) const {
+        maskmeter::rle::Outline<Content> found(sizes(i, 0));
+        if (offsets(i) < offsets(i + 1)) {
+            const auto runs = runs_of(counts, offsets, i);
+            for (auto* r = runs.begin; r < runs.end; ++r) found.add(*r);
+            return found;
+        }
+        const auto from = coded(i);
+        maskmeter::rle::Sum sum(i, sizes(i, 0), sizes(i, 1));
+        maskmeter::rle::each_run(from.data(), from.size(), i, [&](std::int64_t run) {
+            sum.add(run);
+            found.add(run);
+        });
+        if (spans.shape(0)) sum.close();
+        return found;
+    }
+    void stretches(std::size_t i, maskmeter::rle::Stretches& out) const {
+        const auto from = coded(i);
+        if (from.empty()) maskmeter::rle::stretches(runs_of(counts, offsets, i), out);
+        else maskmeter::rle::stretches(from.data(), from.size(), sizes(i, 0), sizes(i, 1), i, out);
+    }
+};
+
+template <bool Content>
+void outline(const Held& masks, std::int64_t* rows, std::uint64_t* contents) {
+    for (std::size_t i = 0; i < masks.n; ++i) {
+        const auto found = masks.outline<Content>(i);
+        const auto b = found.box();
+        const std::int64_t row[] = {static_cast<std::int64_t>(found.area()), b.x0, b.y0, b.empty() ? 0 : b.x1 - b.x0 + 1, b.empty() ? 0 : b.y1 - b.y0 + 1};
+        std::copy_n(row, 5, rows + 5 * i);
+        if (contents) contents[i] = found.content();
+    }
 }
 
-// Of each pair (a mask of the first set, one of the second) the pixels that both have; only where their boxes meet are runs looked at.
-nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> rle_intersections(const Counts& counts_a, const Longs& offsets_a, const Boxes& boxes_a, const Counts& counts_b,
-                                                                    const Longs& offsets_b, const Boxes& boxes_b, const Longs& a, const Longs& b) {
-    const auto n_a = static_cast<std::int64_t>(parts(offsets_a, counts_a.size())), n_b = static_cast<std::int64_t>(parts(offsets_b, counts_b.size()));
-    same_number(static_cast<std::size_t>(n_a), boxes_a.shape(0));
-    same_number(static_cast<std::size_t>(n_b), boxes_b.shape(0));
+// Of each mask the area, and x, y, width and height of its box, all 0 for an empty one; where asked for a number made of its runs.
+std::pair<Table, nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>> rle_outlines(const Raw& text, const Pairs& spans, const Counts& counts, const Longs& offsets, const Pairs& sizes, bool content) {
+    const Held masks(text, spans, counts, offsets, sizes);
+    std::unique_ptr<std::int64_t[]> rows(new std::int64_t[5 * masks.n + 1]);
+    std::vector<std::uint64_t> contents(content ? masks.n : 0);
+    std::string wrong;
+    {
+        nb::gil_scoped_release free;
+        try {
+            if (content) outline<true>(masks, rows.get(), contents.data());
+            else outline<false>(masks, rows.get(), nullptr);
+        } catch (const maskmeter::rle::Malformed& error) {
+            wrong = std::to_string(error.index) + " " + error.what();
+        }
+    }
+    if (!wrong.empty()) throw nb::value_error(wrong.c_str());
+    auto* data = rows.release();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<std::int64_t*>(p); });
+    return {Table(data, {masks.n, 5}, owner), handed(std::move(contents))};
+}
+
+// Of each pair (a mask of the first set, one of the second) the pixels that both have; only where their boxes meet are
+// runs looked at. Pairs that follow one another share the work on their masks.
+nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> rle_intersections(const Raw& text_a, const Pairs& spans_a, const Counts& counts_a, const Longs& offsets_a, const Pairs& sizes_a, const Measures& measures_a,
+                                                                    const Raw& text_b, const Pairs& spans_b, const Counts& counts_b, const Longs& offsets_b, const Pairs& sizes_b, const Measures& measures_b,
+                                                                    const Longs& a, const Longs& b) {
+    const Held left(text_a, spans_a, counts_a, offsets_a, sizes_a), right(text_b, spans_b, counts_b, offsets_b, sizes_b);
+    same_number(left.n, measures_a.shape(0));
+    same_number(right.n, measures_b.shape(0));
     same_number(a.size(), b.size());
     std::vector<std::int64_t> found(a.size());
     {
         nb::gil_scoped_release free;
+        constexpr std::size_t ways = 64;
+        std::array<maskmeter::rle::Stretches, ways> kept;  // of the second set, which comes again and again
+        std::array<std::int64_t, ways> whose;
+        whose.fill(-1);
+        maskmeter::rle::Stretches one;
+        std::int64_t last = -1;
         for (std::size_t k = 0; k < a.size(); ++k) {
-            if (a(k) < 0 || a(k) >= n_a || b(k) < 0 || b(k) >= n_b) throw std::out_of_range("a pair names a mask that is not there");
-            const std::int64_t* x = boxes_a.data() + 4 * a(k);
-            const std::int64_t* y = boxes_b.data() + 4 * b(k);
-            const bool meet = x[0] < y[0] + y[2] && y[0] < x[0] + x[2] && x[1] < y[1] + y[3] && y[1] < x[1] + x[3];
-            if (meet) found[k] = static_cast<std::int64_t>(maskmeter::rle::intersection(runs_of(counts_a, offsets_a, static_cast<std::size_t>(a(k))), runs_of(counts_b, offsets_b, static_cast<std::size_t>(b(k)))));
+            const auto i = a(k), j = b(k);
+            if (i < 0 || i >= static_cast<std::int64_t>(left.n) || j < 0 || j >= static_cast<std::int64_t>(right.n)) throw std::out_of_range("a pair names a mask that is not there");
+            const std::int64_t *x = measures_a.data() + 5 * i + 1, *y = measures_b.data() + 5 * j + 1;
+            if (!(x[0] < y[0] + y[2] && y[0] < x[0] + x[2] && x[1] < y[1] + y[3] && y[1] < x[1] + x[3])) continue;
+            if (i != last) left.stretches(static_cast<std::size_t>(i), one), last = i;
+            const auto way = static_cast<std::size_t>(j) % ways;
+            if (whose[way] != j) {
+                whose[way] = -1;
+                right.stretches(static_cast<std::size_t>(j), kept[way]);
+                whose[way] = j;
+            }
+            found[k] = static_cast<std::int64_t>(maskmeter::rle::intersection(one, kept[way]));
         }
     }
     return handed(std::move(found));
@@ -800,9 +870,9 @@ NB_MODULE(_native, m) {
     m.def("rle_from_counts", &rle_from_counts, "counts"_a, "offsets"_a, "sizes"_a, "Masks of lists of counts, checked.");
     m.def("rle_from_polygons", &rle_from_polygons, "xy"_a, "corners"_a, "groups"_a, "sizes"_a, "Masks of groups of polygons.");
     m.def("rle_from_strings", &rle_from_strings, "text"_a, "spans"_a, "sizes"_a, "Masks of compressed counts, checked.");
-    m.def("rle_intersections", &rle_intersections, "counts_a"_a, "offsets_a"_a, "boxes_a"_a, "counts_b"_a, "offsets_b"_a, "boxes_b"_a, "a"_a, "b"_a,
-          "Pixels that both masks of each pair have.");
-    m.def("rle_measures", &rle_measures, "counts"_a, "offsets"_a, "sizes"_a, "Area, x, y, width, height of each mask.");
+    m.def("rle_intersections", &rle_intersections, "text_a"_a, "spans_a"_a, "counts_a"_a, "offsets_a"_a, "sizes_a"_a, "measures_a"_a,
+          "text_b"_a, "spans_b"_a, "counts_b"_a, "offsets_b"_a, "sizes_b"_a, "measures_b"_a, "a"_a, "b"_a, "Pixels that the masks of each pair share.");
+    m.def("rle_outlines", &rle_outlines, "text"_a, "spans"_a, "counts"_a, "offsets"_a, "sizes"_a, "content"_a, "Area, x, y, width, height of each mask, and a number made of its runs.");
     m.def("rle_merge", &rle_merge, "counts"_a, "offsets"_a, "groups"_a, "both"_a, "The union or intersection of each group of masks.");
     m.def("rle_to_strings", &rle_to_strings, "counts"_a, "offsets"_a, "Compressed counts, one after the other, and where each begins.");
     m.def("score_areas", &score_areas, "keys"_a, "low"_a, "high"_a,

@@ -46,6 +46,39 @@ def test_strings_and_back(stack: list[np.ndarray]) -> None:
     assert again.counts.tolist() == packed.counts.tolist() and again.offsets.tolist() == packed.offsets.tolist()
 
 
+def content_of(runs: list[int]) -> int:
+    """The plain twin of the number that is made of runs."""
+    total, word = 0, 2**64
+    for place, run in enumerate(runs):
+        x = ((run + 1) * 0x9E3779B97F4A7C15 + (place + 1) * 0xBF58476D1CE4E5B9) % word
+        total += (x ^ x >> 31) * 0x94D049BB133111EB
+    return total % word
+
+
+@given(stacks, st.data())
+def test_outlines_of_strings_and_runs(stack: list[np.ndarray], data: st.DataObject) -> None:
+    packed = from_arrays(stack)
+    coded = np.array(data.draw(st.lists(st.booleans(), min_size=len(stack), max_size=len(stack))), bool)
+    strings = packed.to_strings()
+    ends = np.cumsum([0, *map(len, strings)])
+    lengths = np.where(coded, 0, np.diff(packed.offsets))
+    runs = [r for i in np.flatnonzero(~coded).tolist() for r in one(packed, i)]
+    others = Masks(np.array(runs, np.uint32), np.append(0, np.cumsum(lengths)), packed.sizes)
+    found = rle.outlines(b"".join(strings), np.stack([ends[:-1], ends[1:]], 1), others, packed.sizes)
+    assert found.measures.tolist() == packed.measures.tolist()
+    assert found.measures[:, 0].tolist() == [int(m.sum()) for m in stack]
+    assert found.measures[:, 1:].tolist() == [box_of(m) for m in stack]
+    assert found.content.tolist() == [content_of(counts_of(m)) for m in stack]
+    assert (rle.iou(found, packed) == rle.iou(packed, packed)).all() and (
+        rle.iou(found, found) == rle.iou(packed, packed)
+    ).all()
+    at = data.draw(st.lists(st.integers(0, len(stack) - 1), max_size=6))
+    assert (rle.iou(found.take(at), found) == rle.iou(packed.take(at), packed)).all()
+    shared = [int((a & b).sum()) for a in stack for b in stack]
+    every = np.indices((len(stack), len(stack))).reshape(2, -1)
+    assert rle.intersections(found, found, (every[0], every[1])).tolist() == shared
+
+
 @given(st.lists(st.integers(0, 300_000), min_size=1, max_size=12))
 def test_long_runs_survive_the_compressed_form(runs: list[int]) -> None:
     size = [[1, sum(runs)]]
@@ -144,6 +177,10 @@ def test_strings_that_are_no_mask(text: bytes, size: list[int], says: str) -> No
     whole = GOOD + text
     with pytest.raises(MaskError, match=says) as caught:
         from_strings(whole, [[0, len(GOOD)], [len(GOOD), len(whole)]], [[3, 4], size])
+    assert caught.value.index == 1
+    none = Masks(np.empty(0, np.uint32), np.zeros(3, np.int64), np.zeros((2, 2), np.int64))
+    with pytest.raises(MaskError, match=says) as caught:
+        rle.outlines(whole, [[0, len(GOOD)], [len(GOOD), len(whole)]], none, [[3, 4], size])
     assert caught.value.index == 1
     assert pickle.loads(pickle.dumps(caught.value)).index == 1
 

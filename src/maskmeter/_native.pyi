@@ -101,14 +101,27 @@ def rle_from_polygons(
     xy: NDArray[float64], corners: NDArray[int64], groups: NDArray[int64], sizes: NDArray[int64]
 ) -> Packed: ...
 def rle_to_strings(counts: NDArray[uint32], offsets: NDArray[int64]) -> tuple[bytes, NDArray[int64]]: ...
-def rle_measures(counts: NDArray[uint32], offsets: NDArray[int64], sizes: NDArray[int64]) -> NDArray[int64]: ...
+def rle_outlines(
+    text: NDArray[uint8],
+    spans: NDArray[int64],
+    counts: NDArray[uint32],
+    offsets: NDArray[int64],
+    sizes: NDArray[int64],
+    content: bool,
+) -> tuple[NDArray[int64], NDArray[uint64]]: ...
 def rle_intersections(
+    text_a: NDArray[uint8],
+    spans_a: NDArray[int64],
     counts_a: NDArray[uint32],
     offsets_a: NDArray[int64],
-    boxes_a: NDArray[int64],
+    sizes_a: NDArray[int64],
+    measures_a: NDArray[int64],
+    text_b: NDArray[uint8],
+    spans_b: NDArray[int64],
     counts_b: NDArray[uint32],
     offsets_b: NDArray[int64],
-    boxes_b: NDArray[int64],
+    sizes_b: NDArray[int64],
+    measures_b: NDArray[int64],
     a: NDArray[int64],
     b: NDArray[int64],
 ) -> NDArray[int64]: ...

@@ -38,7 +38,7 @@ from .statistics.encounters import Encounters, encounters_of
 from .statistics.encounters import one_image as one_image_of
 
 if TYPE_CHECKING:
-    from .rle import Masks
+    from .rle import Masks, Outlines
 
 ON = ("mask", "box")
 BLOCK = 256  # images that are judged together
@@ -100,18 +100,18 @@ class Data:
         images, kinds = self.annotations.images, self.annotations.categories
         place = np.full(len(images), -1)
         place[chosen] = np.arange(chosen.size)
-        truths, gt_masks = self._truths(place, rules)
-        found, dt_masks = self._found(place, rules, truths)
+        truths, gt_at = self._truths(place, rules)
+        found, dt_at = self._found(place, rules, truths)
         measure = None
-        if gt_masks is not None and dt_masks is not None:
-            measure = _measure(gt_masks, dt_masks, rules)
+        if self.on == "mask":
+            measure = _measure(self.annotations.segmentation, gt_at, self.results.segmentation, dt_at, rules)
         group = np.array(self.groups or [0] * len(kinds), np.int64)
         number = images.row if rules.tide else images.id
         return judge(truths, found, rules, measure), measure, (number[chosen], kinds.id, group)
 
     # One side as columns
 
-    def _truths(self, place: Ints, rules: Rules) -> tuple[Objects, Masks | None]:
+    def _truths(self, place: Ints, rules: Rules) -> tuple[Objects, Ints]:
         a = self.annotations
         at = np.arange(a.id.size)
         if rules.marks:  # of equal ids the last one stands for all
@@ -121,21 +121,19 @@ class Data:
         at = at[np.argsort(place[a.image[at]], kind="stable")]
         if rules.federated:
             at = at[~(a.area[at] <= 0)]
-        masks = a.segmentation.masks(at) if self.on == "mask" else None
-        box, size = _shape(a.box[at], masks)
+        box, size, content = self._shape(a, at)
         area = a.area[at]
         own = box[:, 2] * box[:, 3] if size is None else size
         area = np.where(np.isnan(area) if rules.declared else ~(area > 0), own, area)
         crowd = np.zeros(at.size, bool) if rules.federated else a.crowd[at].astype(bool)
         ignore = crowd | a.ignore[at].astype(bool) if rules.ignore else crowd
         unmarked = (a.id[at] == 0) & rules.marks
-        content = _content(masks, at.size, rules)
         return Objects(
             place[a.image[at]], a.category[at], area, box, content, crowd=crowd, ignore=ignore, unmarked=unmarked,
             size=size, row=a.row[at],
-        ), masks  # fmt: skip
+        ), at  # fmt: skip
 
-    def _found(self, place: Ints, rules: Rules, truths: Objects) -> tuple[Objects, Masks | None]:
+    def _found(self, place: Ints, rules: Rules, truths: Objects) -> tuple[Objects, Ints]:
         r = self.results
         at = np.flatnonzero(place[r.image] >= 0)
         if rules.per_image is not None:
@@ -147,16 +145,23 @@ class Data:
         excused = np.zeros(at.size, bool)
         if rules.federated:
             at, excused = self._federated(at, place, truths)
-        masks = r.segmentation.masks(at) if self.on == "mask" else None
         given = r.box[at]
-        box, size = _shape(given, masks)
+        box, size, content = self._shape(r, at)
         area = box[:, 2] * box[:, 3] if size is None else size
         if rules.boxed and size is not None:
             area = np.where(np.isnan(given[:, 2]), size, given[:, 2] * given[:, 3])
         return Objects(
-            place[r.image[at]], r.category[at], area, box, _content(masks, at.size, rules), score=r.score[at],
+            place[r.image[at]], r.category[at], area, box, content, score=r.score[at],
             excused=excused, size=size, row=r.row[at],
-        ), masks  # fmt: skip
+        ), at  # fmt: skip
+
+    def _shape(self, side: Annotations | Results, at: Ints) -> tuple[Floats, Floats | None, Ints]:
+        """The boxes to compare, and of masks the areas and a number made of their runs, which decides ties."""
+        if self.on != "mask":
+            return side.box[at], None, np.zeros(at.size, np.int64)
+        o = side.segmentation.outlines
+        measures = o.measures[at]
+        return measures[:, 1:].astype(np.float64), measures[:, 0].astype(np.float64), o.content[at].view(np.int64)
 
     def _federated(self, at: Ints, place: Ints, truths: Objects) -> tuple[Ints, NDArray[np.bool_]]:
         """Results of classes that their image was checked for, and which of them nobody may call wrong."""
@@ -178,6 +183,10 @@ class _Reordered:
     def masks(self, indices: Ints) -> Masks:
         return self.source.masks(self.at[indices])
 
+    @cached_property
+    def outlines(self) -> Outlines:
+        return self.source.outlines.take(self.at)
+
 
 def _listed(lists: Lists | None, place: Ints, k: int) -> Ints:
     """Categories listed image by image as keys of cells."""
@@ -187,47 +196,26 @@ def _listed(lists: Lists | None, place: Ints, k: int) -> Ints:
     return (image * k + lists.values)[image >= 0]
 
 
-def _shape(given: Floats, masks: Masks | None) -> tuple[Floats, Floats | None]:
-    """The boxes to compare, and the areas of masks."""
-    if masks is None:
-        return given, None
-    return masks.boxes(), masks.areas().astype(np.float64)
-
-
-def _content(masks: Masks | None, n: int, rules: Rules) -> Ints:
-    """A number made of the runs of each mask; only asked for where content decides ties."""
-    if masks is None or rules.filed:
-        return np.zeros(n, np.int64)
-    runs = masks.counts.astype(np.uint64)
-    place = np.arange(runs.size, dtype=np.uint64) - np.repeat(masks.offsets[:-1], np.diff(masks.offsets)).astype(
-        np.uint64
-    )
-    mixed = (runs + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + (place + np.uint64(1)) * np.uint64(
-        0xBF58476D1CE4E5B9
-    )
-    mixed ^= mixed >> np.uint64(31)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    total = np.append(np.uint64(0), np.cumsum(mixed))
-    return (total[masks.offsets[1:]] - total[masks.offsets[:-1]]).view(np.int64)
-
-
-def _measure(gt: Masks, dt: Masks, rules: Rules) -> IoU:
+def _measure(gt: Segmentations, gt_at: Ints, dt: Segmentations, dt_at: Ints, rules: Rules) -> IoU:
     """The IoU of pairs of masks, or the lesser of it and that of their boundaries (of a crowd that of the masks)."""
     from .rle import boundary, iou
 
-    if not rules.boundary:
-        return lambda d, g, crowd: iou(dt, gt, crowd, (d, g))
+    def whole(d: Ints, g: Ints, crowd: NDArray[np.bool_]) -> Floats:
+        return iou(dt.outlines, gt.outlines, crowd, (dt_at[d], gt_at[g]))
+
+    def edges(side: Segmentations, at: Ints) -> tuple[Masks, Ints]:
+        chosen, place = np.unique(at, return_inverse=True)
+        masks = side.masks(chosen)
+        return boundary(masks, _widths(masks, rules.boundary)), place
 
     def both(d: Ints, g: Ints, crowd: NDArray[np.bool_]) -> Floats:
-        whole = iou(dt, gt, crowd, (d, g))
-        edge = [
-            boundary(m.take(at), _widths(m.take(at), rules.boundary))
-            for m, at in ((dt, np.unique(d)), (gt, np.unique(g)))
-        ]
-        at = np.unique(d, return_inverse=True)[1], np.unique(g, return_inverse=True)[1]
-        return np.where(crowd, whole, np.minimum(whole, iou(edge[0], edge[1], np.zeros_like(crowd), at)))
+        x, x_at = edges(dt, dt_at[d])
+        y, y_at = edges(gt, gt_at[g])
+        edge = iou(x, y, np.zeros_like(crowd), (x_at, y_at))
+        inside = whole(d, g, crowd)
+        return np.where(crowd, inside, np.minimum(inside, edge))
 
-    return both
+    return both if rules.boundary else whole
 
 
 def _widths(masks: Masks, share: float) -> Ints:
@@ -438,7 +426,7 @@ def _empty(data: Data) -> list[str]:
     if data.on == "box":
         return []
     source = data.annotations.segmentation
-    bare = np.flatnonzero(source.masks().areas() == 0)
+    bare = np.flatnonzero(source.outlines.measures[:, 0] == 0)
     if not bare.size:
         return []
     at = f"{source.root}[{source.row[bare[0]]}].segmentation"

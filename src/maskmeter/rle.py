@@ -10,6 +10,9 @@ Conventions
 
     What comes from outside is checked: `MaskError` names the mask by its number and says what is wrong with it.
     pycocotools takes counts that add up to less or more than the image, and reads or writes beyond it.
+
+    `Masks` holds runs. `Outlines` leaves compressed counts as they are: area, box and content are read from them once,
+    and runs only where two masks are compared; most masks of detections meet no other.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from .errors import LabelError
 from .kernels import as_bytes
 
 Ints = NDArray[np.int64]
+Coded = tuple[NDArray[np.uint8], Ints, NDArray[np.uint32], Ints, Ints]  # text, spans, counts, offsets, sizes
 
 
 class MaskError(LabelError):
@@ -64,7 +68,7 @@ class Masks:
     @cached_property
     def measures(self) -> Ints:
         """(n, 5) area, and x, y, width and height of the box around the foreground; 0 where there is none."""
-        return _native.rle_measures(*self._plain)
+        return _native.rle_outlines(*self.coded, False)[0]
 
     def areas(self) -> Ints:
         """(n) pixels of foreground."""
@@ -110,12 +114,68 @@ class Masks:
         return Masks(counts, offsets, self.sizes[first])
 
     @property
+    def coded(self) -> Coded:
+        """As the kernels take masks of which some are compressed; here none is."""
+        return np.empty(0, np.uint8), np.empty((0, 2), np.int64), *self._plain
+
+    @property
     def _plain(self) -> tuple[NDArray[np.uint32], Ints, Ints]:
         return (
             np.ascontiguousarray(self.counts, np.uint32),
             np.ascontiguousarray(self.offsets, np.int64),
             np.ascontiguousarray(self.sizes, np.int64).reshape(-1, 2),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """Masks by their measures; made by `outlines`.
+
+    text, spans      the compressed counts of mask i are text[spans[i, 0] : spans[i, 1]]
+    counts, offsets  the runs of masks that were given otherwise; a mask without any is in the text
+    sizes            (n, 2) height and width
+    measures         (n, 5) area, and x, y, width and height of the box, as those of `Masks`
+    content          uint64 (n), a number made of the runs: equal masks have equal ones
+    """
+
+    text: NDArray[np.uint8]
+    spans: Ints
+    counts: NDArray[np.uint32]
+    offsets: Ints
+    sizes: Ints
+    measures: Ints
+    content: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.measures)
+
+    @property
+    def coded(self) -> Coded:
+        """As the kernels take masks of which some are compressed."""
+        return self.text, self.spans, self.counts, self.offsets, self.sizes
+
+    def take(self, indices: Any) -> Outlines:
+        """The masks of these numbers, in this order."""
+        at = np.asarray(indices, np.int64)
+        plain = Masks(self.counts, self.offsets, self.sizes).take(at)
+        return Outlines(
+            self.text, self.spans[at], plain.counts, plain.offsets, plain.sizes, self.measures[at], self.content[at]
+        )
+
+
+def outlines(text: bytes | bytearray | memoryview, spans: Any, others: Masks, sizes: Any) -> Outlines:
+    """The outlines of masks that lie in `text` at `spans`, or in `others` where those have runs. Raises MaskError.
+
+    >>> none = Masks(np.empty(0, np.uint32), np.zeros(2, np.int64), np.array([[3, 4]]))
+    >>> o = outlines(b"5221", [[0, 4]], none, [[3, 4]])
+    >>> o.measures.tolist()  # 5 of background, 2 of foreground, 2 and 3 of background and foreground
+    [[5, 1, 0, 3, 3]]
+    """
+    of = _pairs(sizes)
+    counts, offsets = np.ascontiguousarray(others.counts, np.uint32), np.ascontiguousarray(others.offsets, np.int64)
+    coded = as_bytes(text), _pairs(spans), counts, offsets, of
+    measures, content = _checked(_native.rle_outlines, *coded, True)
+    return Outlines(*coded, measures, content)
 
 
 # Masks of what others hold
@@ -194,15 +254,15 @@ def joined(parts: Sequence[Masks]) -> Masks:
 # What two masks, or a mask and its surroundings, have to do with each other
 
 
-def intersections(a: Masks, b: Masks, pairs: tuple[Any, Any]) -> Ints:
+def intersections(a: Masks | Outlines, b: Masks | Outlines, pairs: tuple[Any, Any]) -> Ints:
     """The pixels that mask `pairs[0][k]` of `a` and mask `pairs[1][k]` of `b` share."""
     left, right = (np.ascontiguousarray(x, np.int64) for x in pairs)
-    boxes = (np.ascontiguousarray(m.measures[:, 1:]) for m in (a, b))
-    one, other = (m._plain[:2] for m in (a, b))  # pyright: ignore[reportPrivateUsage]
-    return _native.rle_intersections(*one, next(boxes), *other, next(boxes), left, right)
+    return _native.rle_intersections(*a.coded, a.measures, *b.coded, b.measures, left, right)
 
 
-def iou(a: Masks, b: Masks, crowd: Any = None, pairs: tuple[Any, Any] | None = None) -> NDArray[np.float64]:
+def iou(
+    a: Masks | Outlines, b: Masks | Outlines, crowd: Any = None, pairs: tuple[Any, Any] | None = None
+) -> NDArray[np.float64]:
     """Intersection over union of masks of `a` (detections) and of `b` (ground truth).
 
     All pairs, (len(a), len(b)), or those of `pairs`, one number each. `crowd` says which of `b` (or which pair) is a
@@ -243,14 +303,19 @@ def boundary(masks: Masks, width: Any) -> Masks:
 
 
 def _made(kernel: Any, sizes: Ints, *given: Any) -> Masks:
+    counts, offsets = _checked(kernel, *given)
+    return Masks(counts, offsets, sizes)
+
+
+def _checked(kernel: Any, *given: Any) -> Any:
+    """What a kernel answers, whose ValueError may begin with the number of a mask."""
     try:
-        counts, offsets = kernel(*given)
+        return kernel(*given)
     except ValueError as error:
         number, _, what = str(error).partition(" ")
         if not number.isdecimal():
             raise
         raise MaskError(what, index=int(number)) from None
-    return Masks(counts, offsets, sizes)
 
 
 def _pairs(given: Any) -> Ints:

@@ -47,7 +47,7 @@ std::int64_t side(Random& random) {
 // Reads one string the way the binding does.
 void read(const char* text, std::size_t length, std::int64_t height, std::int64_t width, Masks& out) {
     Filler into(0, height, width, out);
-    read_string(text, length, into, out, 0);
+    read_string(text, length, into, 0);
     into.close();
 }
 
@@ -72,6 +72,15 @@ void use(const Masks& masks, std::size_t i, std::int64_t height, std::int64_t wi
     Masks again;
     read(text.data(), text.size(), height, width, again);
     claim(again.counts == std::vector<std::uint32_t>(runs.begin, runs.end), "a string reads back");
+    Stretches coded, plain;
+    stretches(text.data(), text.size(), height, width, 0, coded);
+    stretches(runs, plain);
+    claim(coded.size == plain.size && intersection(coded, plain) == inside, "a string has the stretches of its runs");
+    Outline<true> outline(height);
+    each_run(text.data(), text.size(), 0, [&](std::int64_t run) { outline.add(run); });
+    const Box found = outline.box(), known = box(runs, std::max<std::int64_t>(height, 1));
+    claim(outline.area() == inside && found.x0 == known.x0 && found.y0 == known.y0 && found.x1 == known.x1 && found.y1 == known.y1,
+          "a string has the outline of its runs");
 
     if (height > 0 && size <= 4096) {
         Masks edge;

@@ -26,7 +26,10 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -57,7 +60,7 @@ from .panoptic import is_panoptic
 from .remote import located
 
 if TYPE_CHECKING:
-    from ..rle import Masks
+    from ..rle import Masks, Outlines
 
 __all__ = [
     "KINDS", "Annotations", "Categories", "Images", "Lists", "Results", "Segmentations", "is_detection",
@@ -101,33 +104,47 @@ class Segmentations:
         from .. import rle
 
         chosen = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
-        kinds = self.kind[chosen]
-        if (kinds == NONE).any():
-            first = int(chosen[np.flatnonzero(kinds == NONE)[0]])
+        self._all_masks(chosen)
+        return self._of_kinds(chosen, (POLYGONS, STRING, COUNTS), rle)
+
+    @cached_property
+    def outlines(self) -> Outlines:
+        """The measures of all masks, without their runs. FormatError names the first record that has none."""
+        from .. import rle
+
+        every = np.arange(len(self))
+        self._all_masks(every)
+        others = np.flatnonzero(self.kind != STRING)
+        plain = self._of_kinds(others, (POLYGONS, COUNTS), rle)
+        lengths = np.zeros(len(self), np.int64)
+        lengths[others] = np.diff(plain.offsets)
+        placed = rle.Masks(plain.counts, np.append(0, np.cumsum(lengths)), self.size)
+        with self._named(every):
+            return rle.outlines(self.text, self.span, placed, self.size)
+
+    def _all_masks(self, chosen: Ints) -> None:
+        bare = self.kind[chosen] == NONE
+        if bare.any():
+            first = int(chosen[np.flatnonzero(bare)[0]])
             boxes = "gives only a box, and a box is no mask: submit segmentations, or evaluate boxes with --on box"
             raise FormatError(f"there is no mask to evaluate: the record {boxes} - at `{self._at(first)}`", self.path)
+
+    def _of_kinds(self, chosen: Ints, kinds: tuple[int, ...], rle: Any) -> Masks:
         parts: list[Masks] = []
         order: list[Ints] = []
-        for kind in (POLYGONS, STRING, COUNTS):
-            if (where := np.flatnonzero(kinds == kind)).size:
+        for kind in kinds:
+            if (where := np.flatnonzero(self.kind[chosen] == kind)).size:
                 parts.append(self._decoded(kind, chosen[where]))
                 order.append(where)
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return rle.Masks(np.empty(0, np.uint32), np.zeros(1, np.int64), np.empty((0, 2), np.int64))
-        joined = rle.Masks(
-            np.concatenate([m.counts for m in parts]),
-            np.cumsum(np.concatenate([[0], *(np.diff(m.offsets) for m in parts)])),
-            np.concatenate([m.sizes for m in parts]),
-        )
-        return joined.take(np.argsort(np.concatenate(order), kind="stable"))
+        if len(parts) < 2:
+            return parts[0] if parts else rle.joined([])
+        return rle.joined(parts).take(np.argsort(np.concatenate(order), kind="stable"))
 
     def _decoded(self, kind: int, rows: Ints) -> Masks:
         from .. import rle
 
         sizes = self.size[rows]
-        try:
+        with self._named(rows):
             if kind == STRING:
                 return rle.from_strings(self.text, self.span[rows], sizes)
             if kind == COUNTS:
@@ -136,6 +153,12 @@ class Segmentations:
             polygons, masks = _taken(np.arange(len(self.polygon_offsets) - 1), self.mask_offsets, rows)
             xy, offsets = _taken(self.xy, self.polygon_offsets, polygons)
             return rle.from_polygons(xy, offsets, masks, sizes)
+
+    @contextmanager
+    def _named(self, rows: Ints) -> Generator[None]:
+        """Errors about the masks of these rows, with the place of the record."""
+        try:
+            yield
         except DataError as error:
             index = cast(int | None, getattr(error, "index", None))
             at = "" if index is None else f" - at `{self._at(int(rows[index]))}`"
