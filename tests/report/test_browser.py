@@ -143,7 +143,7 @@ def test_tabs_show_other_images(quiet: Page, street_page: Path) -> None:
     quiet.run("document.querySelector('[role=tab]').focus()")
     quiet.press("ArrowRight")
     assert quiet.run("document.activeElement.textContent") == "Typical"
-    assert quiet.run("[...document.querySelectorAll('.panel')].map(p => p.hidden)") == [True, False, True]
+    assert quiet.run("[...document.querySelectorAll('.panel')].map(p => p.hidden)") == [True, False, True, True]
 
 
 def test_theme_follows_the_system_until_chosen(quiet: Page, street_page: Path) -> None:
@@ -170,3 +170,84 @@ def test_it_prints(quiet: Page, street_page: Path, tmp_path: Path) -> None:
     quiet.open(street_page)
     quiet.print_pdf(tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+PANEL = "document.getElementById('panel-all')"
+CHANGE = "e.dispatchEvent(new Event('change'))"
+NAMES = f"[...{PANEL}.querySelectorAll('.name')].map(e => e.textContent)"
+
+
+def test_all_images_are_filtered_and_sorted(quiet: Page, street_run: Evaluation, street_page: Path) -> None:
+    quiet.open(street_page)
+    quiet.run("document.getElementById('tab-all').click()")
+    values = street_run.image_values("mean_iou")[1][:, -1]
+    order = [list(street_run.images)[i] for i in np.argsort(values, kind="stable")]
+    assert quiet.run(NAMES) == order[:24]
+    assert quiet.run(f"{PANEL}.querySelector('.where').textContent") == "1–24 of 30"
+    quiet.run(f"{PANEL}.querySelector('[data-page=\"1\"]').click()")
+    assert quiet.run(NAMES) == order[24:]
+    quiet.run(
+        f"{{const e = {PANEL}.querySelector('.by-name'); e.value = 'DAY/1'; e.dispatchEvent(new Event('input'))}}"
+    )
+    assert quiet.run(NAMES) == [n for n in order if n.startswith("day/1")]
+    quiet.run(f"{{const e = {PANEL}.querySelector('.by-class'); e.value = 2; {CHANGE}}}")
+    iou = street_run.image_values("iou")[1][:, 2]
+    by_class = sorted((i for i in range(10, 20) if not np.isnan(iou[i])), key=lambda i: (round(1000 * iou[i]), i))
+    assert quiet.run(NAMES) == [f"day/{i}" for i in by_class]
+    quiet.run(f"{PANEL}.querySelector('.reverse').click()")
+    assert quiet.run(f"{NAMES}.at(-1)") in [f"day/{i}" for i in by_class[:2]]
+
+
+def test_a_slider_compares_two_views(quiet: Page, street_page: Path) -> None:
+    quiet.open(street_page)
+    quiet.run("document.querySelector('.card .open').click()")
+    quiet.run(f"{{const e = document.querySelector('dialog select'); e.value = 'gt'; {CHANGE}}}")
+    quiet.run("{const e = document.querySelector('.cut'); e.value = 25; e.dispatchEvent(new Event('input'))}")
+    half = "document.querySelector('dialog .half')"
+    assert quiet.run(f"getComputedStyle({half}).clipPath") == "inset(0px 0px 0px 25%)"
+    assert quiet.run(f"[...{half}.querySelectorAll('img')].map(e => e.className).at(-1)") == "gt"
+
+
+def test_the_legend_hides_a_kind_of_error(quiet: Page, street_page: Path) -> None:
+    quiet.open(street_page)
+    quiet.run("document.querySelector('.mode-all li[data-colour] button').click()")
+    quiet.run("new Promise(done => setTimeout(done, 300))")
+    script = """[...document.querySelectorAll('.panel:not([hidden]) .pic')].map(pic => {
+      const c = pic.querySelector('canvas');
+      return new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)
+        .filter(p => (p & 0xffffff) === 0x005ed5).length; })"""
+    assert set(quiet.run(script)) == {0}
+    quiet.run("document.querySelector('.mode-all li[data-colour] button').click()")
+    quiet.run("new Promise(done => setTimeout(done, 100))")
+    assert quiet.run("document.querySelectorAll('.pic canvas').length") == 0
+
+
+def test_pictures_beside_the_page_are_shown(tab: Page, street_run: Evaluation, tmp_path: Path) -> None:
+    write_report(street_run, tmp_path / "report.html", pictures="all")
+    tab.trouble.clear()
+    tab.open(tmp_path / "report.html")
+    tab.run("document.getElementById('tab-all').click()")
+    tab.run("document.querySelector('#panel-all [data-page=\"1\"]').click()")
+    tab.run("document.querySelector('#gallery').scrollIntoView()")
+    tab.run("new Promise(done => setTimeout(done, 500))")
+    seen = "[...document.querySelectorAll('#panel-all .errors')].filter(e => e.naturalWidth).length"
+    assert tab.run(seen) == tab.run("document.querySelectorAll('#panel-all .errors').length") > 0
+    assert tab.trouble == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("run", ["street_run", "cells_run", "vessels_run"])
+def test_axe_finds_nothing_serious(
+    request: pytest.FixtureRequest, quiet: Page, tmp_path: Path, run: str, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    evaluation = request.getfixturevalue(run)
+    write_report(evaluation, tmp_path / "report.html", evaluation)
+    quiet.open(tmp_path / "report.html", dark=dark)
+    quiet.run((Path(axe.__path__[0]) / "axe.min.js").read_text("utf-8") + ";0")
+    for step in ("0", "document.getElementById('tab-all').click()", "document.querySelector('.card .open').click()"):
+        quiet.run(step)
+        found = json.loads(quiet.run("axe.run().then(r => JSON.stringify([r.passes.length, r.violations]))"))
+        assert found[0] > 20
+        serious = [v for v in found[1] if v["impact"] in ("serious", "critical")]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in serious] == []

@@ -58,7 +58,7 @@ def test_intervals_are_shown_where_there_are_any(arrays: Make) -> None:
     made._rows = known  # the page takes them from the rows, wherever these come from
     assert "95 % interval 0.100 to 0.900" in Parsed(to_html(made)).text
     made._rows = [r._replace(low=math.nan, high=math.nan) for r in known]
-    assert "interval" not in Parsed(to_html(made)).text
+    assert "95 % interval" not in Parsed(to_html(made)).text
 
 
 def replace_low(row: object) -> object:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from ..errors import UsageError
 from . import say
 
 
@@ -17,9 +19,16 @@ from . import say
     "--figures", type=click.Path(path_type=Path), metavar="DIR", help="Save the pictures as SVG, PNG and CSV."
 )
 @click.option(
-    "--versus", type=click.Path(path_type=Path), metavar="RUN", help="Draw the curves of another run beside these."
+    "--versus", type=click.Path(path_type=Path), metavar="RUN", help="Compare with another run, side by side."
 )
-def command(run: Path, out: Path | None, images: Path | None, figures: Path | None, versus: Path | None) -> None:
+@click.option(
+    "--pictures",
+    metavar="N|all",
+    help="Pictures of the N worst images, or of all, in a folder beside the page; it holds those of some 20 itself.",
+)
+def command(
+    run: Path, out: Path | None, images: Path | None, figures: Path | None, versus: Path | None, pictures: str | None
+) -> None:
     """Write the run RUN as one self-contained HTML page; with --figures the pictures for a paper besides."""
     from ..report import write_figures, write_report
     from ..run import open_run
@@ -28,8 +37,16 @@ def command(run: Path, out: Path | None, images: Path | None, figures: Path | No
     if images is not None:
         evaluation.photographs = str(images)
     path = out or run / "report.html"
-    write_report(evaluation, path, other)
+    write_report(evaluation, path, other, None if pictures is None else _how_many(pictures))
     say(f"report: {path}")
     if figures is not None:
         written = write_figures(evaluation, figures, other)
         say(f"figures: {len(written)} files in {figures}")
+
+
+def _how_many(said: str) -> int | Literal["all"]:
+    if said == "all":
+        return "all"
+    if not said.isdecimal() or not int(said):
+        raise UsageError(f"--pictures wants a number of images, or all, not {said!r}")
+    return int(said)

@@ -3,7 +3,7 @@
 A section is one module with one function `render`; where it has nothing to say, it is absent. This is
 the table of contents, in the order of the page.
 
-summary       the headline numbers, what they rest on, and what to beware of
+summary       the headline numbers, four questions answered, and what to beware of
 versus        the curves of this run and of another one
 curves        ROC and precision-recall curves of score maps
 class-curves  the same of several classes, one against the rest
@@ -27,6 +27,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from ..evaluation import Evaluation
 from ..results import write_whole
@@ -48,17 +49,17 @@ from . import (
     spread,
     summary,
     threshold,
+    versus,
 )  # fmt: skip
 from .figures import write_figures
-from .findings import Findings
+from .findings import Beside, Findings
 from .page import Section, page
-from .versus import named_runs
-from .versus import render as render_versus
 
 __all__ = ["to_html", "write_figures", "write_report"]
 
 CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("summary", "Summary", summary.render),
+    ("versus", "Two runs", versus.render),
     ("curves", "Curves", curves.render),
     ("class-curves", "Curves by class", class_curves.render),
     ("threshold", "Threshold", threshold.render),
@@ -78,15 +79,26 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
 )
 
 
-def write_report(evaluation: Evaluation, path: str | os.PathLike[str], versus: Evaluation | None = None) -> None:
-    """Write the evaluation as one page; with `versus` the curves of that one are drawn beside its own."""
-    write_whole(Path(path), to_html(evaluation, versus))
+def write_report(
+    evaluation: Evaluation,
+    path: str | os.PathLike[str],
+    other: Evaluation | None = None,
+    pictures: int | Literal["all"] | None = None,
+) -> None:
+    """Write the evaluation as one page; with `other` that one is compared with it and shown beside it.
+
+    The page holds the pictures of some twenty images. With `pictures` those of so many of the worst images,
+    or of all, are written into a folder beside it, and the page shows them too.
+    """
+    path = Path(path)
+    beside = None
+    if pictures is not None:
+        beside = Beside(path.with_name(f"{path.stem}_pictures"), None if pictures == "all" else pictures)
+    write_whole(path, to_html(evaluation, other, beside))
 
 
-def to_html(evaluation: Evaluation, versus: Evaluation | None = None) -> str:
+def to_html(evaluation: Evaluation, other: Evaluation | None = None, beside: Beside | None = None) -> str:
     """The page."""
-    found = Findings(evaluation)
+    found = Findings(evaluation, other, beside)
     sections = [Section(id, title, html) for id, title, render in CONTENTS if (html := render(found)) is not None]
-    if versus is not None and (html := render_versus(named_runs(evaluation, versus))) is not None:
-        sections.insert(1, Section("versus", "Two runs", html))
-    return page(summary.title(found), summary.lead(found), sections)
+    return page(summary.title(found), summary.lead(found), sections, fetches=beside is not None)

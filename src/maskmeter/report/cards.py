@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
@@ -27,7 +27,10 @@ from .threshold import counts_at
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of an image as data, all of one size; `lack` says why there is no photograph."""
+    """The pictures of an image as data, all of one size; `lack` says why there is no photograph.
+
+    `plane` is what they show of a volume; `other` and `other_errors` are the prediction of another run and its errors.
+    """
 
     width: int
     height: int
@@ -36,6 +39,9 @@ class Pictures:
     gt: str
     pred: str
     errors: str
+    plane: int | None = None
+    other: str | None = None
+    other_errors: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,30 @@ def card(found: Findings, at: int) -> Card:
         notes = _notes_binary(c) if found.binary else _notes_classes(found, c, at)
         counts = _counts(found, _scores(found, name), c) if drawable(found) else None
     try:
-        drawn = _objects(found, name, notes) if found.objects else _regions(found, name, notes)
+        drawn = _draw(found, name, notes)
     except Unavailable as error:
         return Card(name, value, notes, None, f"No picture: {error}.", counts)
     if found.evaluation.records[name].pred is None:
         notes.append("the prediction is missing")
-    return Card(name, value, notes, drawn, "", counts)
+    return Card(name, value, notes, _beside(found, name, drawn), "", counts)
+
+
+def _draw(found: Findings, name: str, notes: list[str], plane: int | None = None) -> Pictures:
+    return _objects(found, name, notes, plane) if found.objects else _regions(found, name, notes, plane)
+
+
+def _beside(found: Findings, name: str, drawn: Pictures) -> Pictures:
+    """The pictures with those of the other run's prediction of the same image, where there is one."""
+    other = found.other
+    if other is None or name not in other.evaluation.records or other.objects != found.objects:
+        return drawn
+    try:
+        theirs = _draw(other, name, [], drawn.plane)
+    except Unavailable:
+        return drawn
+    if (theirs.width, theirs.height) != (drawn.width, drawn.height):
+        return drawn
+    return replace(drawn, other=theirs.pred, other_errors=theirs.errors)
 
 
 def occurring(found: Findings, names: list[str]) -> list[tuple[str, str]]:
@@ -82,8 +106,9 @@ def occurring(found: Findings, names: list[str]) -> list[tuple[str, str]]:
 # Regions
 
 
-def _regions(found: Findings, name: str, notes: list[str]) -> Pictures:
-    pair = pictures.open_pair(found.evaluation.records[name], found.evaluation.facts, found.pooled.classes)
+def _regions(found: Findings, name: str, notes: list[str], plane: int | None) -> Pictures:
+    e = found.evaluation
+    pair = pictures.open_pair(e.records[name], e.facts, found.pooled.classes, plane)
     notes += _slice(pair.slice)
     colors = [k.color for k in found.kinds]
     size = (pair.gt.shape[0], pair.gt.shape[1])
@@ -92,7 +117,8 @@ def _regions(found: Findings, name: str, notes: list[str]) -> Pictures:
     if pair.scores is not None:
         pred = pictures.grey(_stop_of(found, pair))
     gt = pictures.by_class(pair.gt, colors, hatched=True)
-    return Pictures(size[1], size[0], photo, lack, gt, pred, pictures.errors(pair, 1 if found.binary else None))
+    errors = pictures.errors(pair, 1 if found.binary else None)
+    return Pictures(size[1], size[0], photo, lack, gt, pred, errors, pair.slice and pair.slice[0])
 
 
 def _stop_of(found: Findings, pair: Pair) -> NDArray[np.uint8]:
@@ -147,15 +173,15 @@ def _notes_classes(found: Findings, c: Confusion, at: int) -> list[str]:
 # Objects
 
 
-def _objects(found: Findings, name: str, notes: list[str]) -> Pictures:
+def _objects(found: Findings, name: str, notes: list[str], plane: int | None) -> Pictures:
     volume = Volume.open(found.evaluation.records[name], found.evaluation.facts)
-    at = volume.worst()
+    at = volume.worst() if plane is None else plane
     notes += _slice((at, volume.planes) if volume.planes > 1 else None)
-    plane = volume.plane(at)
-    objects, fates = plane.fitted(), of_image(found.evaluation, name)
+    shown = volume.plane(at)
+    objects, fates = shown.fitted(), of_image(found.evaluation, name)
     rows, columns = objects.shape
-    photo, lack = _photo(found, name, plane.shape, objects.shape)
-    return Pictures(columns, rows, photo, lack, *by_object(objects, fates), by_fate(objects, fates))
+    photo, lack = _photo(found, name, shown.shape, objects.shape)
+    return Pictures(columns, rows, photo, lack, *by_object(objects, fates), by_fate(objects, fates), at)
 
 
 def _notes_objects(found: Findings, name: str) -> list[str]:

@@ -15,7 +15,7 @@ from .figure import Figure, Run
 from .findings import Findings, Kind
 from .page import fill
 
-MOST = 40  # classes in the matrix; of more, those with the most errors
+MOST = 36  # classes in the matrix; of more, those with the most errors
 LISTED = 12
 STEPS = 10  # of the heat
 INKS = {True: (90, 166, 218), False: (234, 139, 51)}  # of the diagonal, and of errors
@@ -52,11 +52,9 @@ class Matrix:
 
 def render(found: Findings) -> str | None:
     """The section, absent without two classes to confuse."""
-    if not found.regions:
+    if not confusable(found):
         return None
     c = found.pooled
-    if c.counts is None or len(found.kinds) < 2 or not c.pixels:
-        return None
     matrix = shown_part(c, found.kinds)
     return fill(
         "confusion.html",
@@ -69,6 +67,11 @@ def render(found: Findings) -> str | None:
         threshold=found.evaluation.facts.threshold if found.curves else None,
         steps=STEPS,
     )
+
+
+def confusable(found: Findings) -> bool:
+    """Whether there are pixels of two classes to confuse."""
+    return found.regions and found.pooled.counts is not None and len(found.kinds) > 1 and bool(found.pooled.pixels)
 
 
 def figures(runs: Sequence[Run]) -> list[Figure]:

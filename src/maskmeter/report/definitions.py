@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shlex
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
+
+import numpy as np
 
 from .._version import __version__
 from ..errors import printable
@@ -38,6 +42,8 @@ def render(found: Findings) -> str:
         "definitions.html",
         definitions=[_definition(found, m, first) for m, first in _once(used)],
         version=__version__,
+        made_with=f"Python {platform.python_version()}, NumPy {np.__version__}",
+        digests=_digests(found),
         command=_command(found),
     )
 
@@ -63,6 +69,18 @@ def _definition(found: Findings, metric: Metric[Any, Any], first: bool) -> Defin
         facts,
         (e.signature(metric, "pooled"), e.signature(metric, "images")),
     )
+
+
+def _digests(found: Findings) -> list[tuple[str, str]]:
+    """One digest for all files of a side, over the names and digests of its images; none where they came as arrays."""
+    records = found.evaluation.records
+    sides = {"Ground truth": sha256(), "Predictions": sha256()}
+    for name in records.names():
+        for digest, whole in zip(records[name].digests, sides.values(), strict=True):
+            if digest is None and whole is sides["Ground truth"]:
+                return []
+            whole.update(f"{name}\0{digest or 'missing'}\n".encode())
+    return [(side, whole.hexdigest()) for side, whole in sides.items()] if len(records) else []
 
 
 def _command(found: Findings) -> str | None:

@@ -61,10 +61,7 @@ def write_figures(
 
 def figures(evaluation: Evaluation, versus: Evaluation | None = None) -> list[Figure]:
     """Every picture of an evaluation, or of two."""
-    if versus is None:
-        runs = [Run(Findings(evaluation))]
-    else:
-        runs = named_runs(evaluation, versus)
+    runs = named_runs(Findings(evaluation, versus))
     return [figure for made in FIGURES for figure in made(runs)]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import colorsys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,13 @@ OBJECTS = (BOTH, RIGHT, FOUND, mean_matched_iou, pq, aji, splits, merges, count_
 PANOPTIC = (pq, sq, rq, *(m.at(among=kind) for m in (pq, sq, rq) for kind in ("things", "stuff")))
 
 
+class Beside(NamedTuple):
+    """The folder of pictures beside a page, and how many of the worst images it shall hold; None for all."""
+
+    folder: Path
+    most: int | None
+
+
 @dataclass(frozen=True)
 class Kind:
     """A class as the report shows it: its place in the counts, its name, and its colour."""
@@ -84,10 +92,16 @@ class PerImage:
 
 
 class Findings:
-    """An evaluation, and what several sections need of it."""
+    """An evaluation, and what several sections need of it.
 
-    def __init__(self, evaluation: Evaluation) -> None:
+    other    another evaluation that it is shown beside
+    beside   the folder beside the page for more pictures than it holds
+    """
+
+    def __init__(self, evaluation: Evaluation, versus: Evaluation | None = None, beside: Beside | None = None) -> None:
         self.evaluation = evaluation
+        self.other = None if versus is None else Findings(versus)
+        self.beside = beside
         self.images = len(evaluation.records)
         self.regions = evaluation.has(Confusion.name)
         self.class_curves = evaluation.facts.class_axis is not None

@@ -39,16 +39,73 @@ const drawClass = pic => {
   return paint(pic, select.value, p => ((p & 255) << 16 | p & 0xff00 | p >> 16 & 255) === wanted, `of ${title}`);
 };
 const recolour = () => {
-  if (!select) return;
-  gallery.dataset.mode = select.value ? "one" : "all";
-  if (!select.value) return;
-  for (const pic of gallery.querySelectorAll(".pic")) drawClass(pic);
+  if (select) gallery.dataset.mode = select.value ? "one" : "all";
+  gallery.toggleAttribute("data-sifted", hidden.size > 0);
+  for (const pic of gallery.querySelectorAll(".pic")) {
+    if (select?.value) drawClass(pic);
+    else {
+      if (select) forget(pic);
+      repaint(pic);
+    }
+  }
 };
 select?.addEventListener("change", () => { recolour(); show("errors"); });
+
+// The legend of the errors switches each kind off and on.
+for (const item of gallery.querySelectorAll("li[data-colour]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.ariaPressed = "true";
+  button.title = "Show or hide";
+  button.append(...item.childNodes);
+  item.append(button);
+  button.addEventListener("click", () => {
+    const colour = item.dataset.colour, on = hidden.has(colour);
+    if (on) hidden.delete(colour); else hidden.add(colour);
+    for (const same of gallery.querySelectorAll(`li[data-colour="${colour}"] button`)) same.ariaPressed = String(on);
+    recolour();
+  });
+}
+gallery.addEventListener("filled", () => { if (select?.value || hidden.size) recolour(); });
 
 // One image large.
 const controls = gallery.querySelector(".views").cloneNode(true);
 controls.setAttribute("aria-label", "What to show of this image");
+const beside = document.createElement("label"), choice = document.createElement("select"), slider = document.createElement("input");
+choice.append(new Option("nothing", ""), ...[...controls.querySelectorAll("[data-show]")].map(b => new Option(b.textContent, b.dataset.show)));
+Object.assign(slider, { type: "range", min: 0, max: 100, value: 50, step: 0.5, ariaLabel: "How much of the left one" });
+slider.className = "cut";
+beside.append("Beside it ", choice);
+// Two views of one image, the second from the slider on.
+const halve = pic => {
+  pic.querySelector(".half")?.remove();
+  slider.hidden = !choice.value;
+  if (!choice.value) return;
+  const half = document.createElement("span");
+  half.className = "half";
+  for (const image of pic.querySelectorAll("img")) {
+    const wanted = image.classList.contains(choice.value) || image.classList.contains("photo");
+    if (!wanted) continue;
+    const copy = image.cloneNode();
+    copy.style.setProperty("display", "block", "important");
+    half.append(copy);
+  }
+  pic.append(half);
+  pic.style.setProperty("--cut", `${slider.value}%`);
+};
+const cut = at => {
+  slider.value = at;
+  stage.querySelector(".pic").style.setProperty("--cut", `${slider.value}%`);
+};
+choice.addEventListener("change", () => halve(stage.querySelector(".pic")));
+slider.addEventListener("input", () => cut(slider.value));
+stage.addEventListener("pointermove", event => {
+  const pic = event.target.closest(".pic");
+  if (!pic?.querySelector(".half") || !(event.buttons & 1)) return;
+  const box = pic.getBoundingClientRect();
+  cut(100 * (event.clientX - box.left) / box.width);
+  event.preventDefault();
+});
 const enlarge = i => {
   const list = opens();
   if (!list.length) return;
@@ -56,15 +113,18 @@ const enlarge = i => {
   const card = list[at].closest(".card");
   const bar = document.createElement("div");
   bar.className = "controls";
-  bar.append(controls);
+  bar.append(controls, beside, slider);
   const pic = list[at].querySelector(".pic").cloneNode(true);
   pic.querySelector("canvas")?.remove();
+  for (const image of pic.querySelectorAll("img")) image.draggable = false;
   stage.replaceChildren(bar, pic, card.querySelector("figcaption").cloneNode(true));
   const image = pic.querySelector(".gt");
   pic.style.maxWidth = `calc(74vh * ${image.getAttribute("width")} / ${image.getAttribute("height")})`;
   dialog.querySelector(".where").textContent = `${at + 1} of ${list.length}`;
   show(gallery.dataset.view);
   if (select?.value) drawClass(pic);
+  else if (hidden.size) repaint(pic);
+  halve(pic);
   gallery.dispatchEvent(new CustomEvent("enlarged", { detail: pic }));
   if (!dialog.open) dialog.showModal();
 };
@@ -95,7 +155,7 @@ addEventListener("keydown", event => {
     pick(next);
     next.focus();
   } else if (forward) step(forward);
-  else if ("1234".includes(event.key) && event.key) show(["photo", "gt", "pred", "errors"][event.key - 1]);
+  else if ("123456".includes(event.key) && event.key) show(["photo", "gt", "pred", "errors", "other", "other_errors"][event.key - 1]);
   else return;
   event.preventDefault();
 });

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import pictures, words
+from . import all_images, pictures, words
 from .cards import Card, card, occurring
 from .curves import drawable
 from .findings import Findings
 from .object_pictures import FATES
 from .page import fill
 from .threshold import shown_stops
+from .versus import named_runs
 
 WORST, OTHERS = 12, 4
 FEW = 12  # up to so many images all are shown, in one group
@@ -34,6 +35,7 @@ def render(found: Findings) -> str | None:
         return None
     groups = [Group(id, title, [card(found, at) for at in images]) for id, title, images in chosen]
     cards = [card for group in groups for card in group.cards]
+    compared = any(card.pictures and card.pictures.other for card in cards)
     facts = found.evaluation.facts
     scores = drawable(found)
     return fill(
@@ -46,7 +48,9 @@ def render(found: Findings) -> str | None:
         lack=next((card.pictures.lack for card in cards if card.pictures and card.pictures.lack), ""),
         arrays=all(found.evaluation.records[card.name].gt is None for card in cards),
         mode="fates" if found.objects else "one" if found.binary else "all",
-        views=_views(found),
+        views=_views(found, compared),
+        data=all_images.data(found, [card.name for card in cards if card.pictures], found.beside),
+        sortable=_sortable(found),
         stops=shown_stops(found) if scores else [],
         used=found.used_stop if scores else 0,
         foreground=words.colour(found.kinds[1].color) if found.binary else "",
@@ -76,8 +80,18 @@ def choose(found: Findings) -> list[tuple[str, str, list[int]]]:
     return [g for g in groups if g[2]]
 
 
-def _views(found: Findings) -> list[tuple[str, str]]:
+def _sortable(found: Findings) -> list[str]:
+    """The metrics that all images can be sorted by."""
+    more = found.spread_metrics if found.binary or found.objects else ()
+    return list(dict.fromkeys(str(m) for m in (found.headline, *more)))
+
+
+def _views(found: Findings, compared: bool) -> list[tuple[str, str]]:
     """What can be shown of an image, and what the buttons say."""
     last = "By fate" if found.objects else "Errors"
     pred = "Scores" if found.curves else "Prediction"
-    return [("photo", "Photo"), ("gt", "Ground truth"), ("pred", pred), ("errors", last)]
+    views = [("photo", "Photo"), ("gt", "Ground truth"), ("pred", pred), ("errors", last)]
+    if compared:
+        other = words.name(named_runs(found)[1].label, 24)
+        views += [("other", other), ("other_errors", f"{last} of {other}")]
+    return views

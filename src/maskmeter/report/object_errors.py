@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 
@@ -97,6 +97,20 @@ def of_image(evaluation: Evaluation, name: str) -> list[Fate]:
     """The objects of one image."""
     blob = evaluation.records[name].statistics[source(Overlap.name, evaluation.facts).stored]
     return fates(source(Overlap.name, evaluation.facts).pool([[blob]], None), AT)
+
+
+def fates_by_image(e: Evaluation) -> Iterator[Counter[tuple[str, str]]]:
+    """How many objects of each side ("gt", "pred") have each fate, image by image in the order of names."""
+    for names, stack in e.stacks(Overlap.name):
+        counted: list[Counter[tuple[str, str]]] = [Counter() for _ in names]
+        for f in fates(stack, AT):
+            counted[f.image][f.side, f.fate] += 1
+        yield from counted
+
+
+def wrong(e: Evaluation) -> Iterator[bool]:
+    """Image by image, whether an object went wrong in a way that the section shows."""
+    return (any(n[side, fate] for fate, side, _, _ in KINDS) for n in fates_by_image(e))
 
 
 def _largest(e: Evaluation) -> tuple[Counter[tuple[str, str]], dict[tuple[str, str], list[tuple[str, Fate]]]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
-SCRIPTS = ("page.js", "pictures.js", "gallery.js", "threshold.js")
+SCRIPTS = ("page.js", "pictures.js", "all_images.js", "gallery.js", "threshold.js")
 STYLES = ("page.css", "charts.css", "plotted.css", "gallery.css", "print.css")
 FILTERS = (
     words.figure,
@@ -51,6 +51,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     filters: dict[str, Any] = {f.__name__: f for f in FILTERS}
     made.filters.update(filters)
     return made
@@ -61,18 +62,19 @@ def fill(template: str, **values: Any) -> str:
     return environment().get_template(template).render(values)
 
 
-def page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The whole page."""
+def page(title: str, lead: str, sections: Sequence[Section], fetches: bool = False) -> str:
+    """The whole page; it may load pictures from beside it where it `fetches`."""
     from markupsafe import Markup
 
     script = "".join(_read(name) for name in SCRIPTS)
     digest = b64encode(sha256(script.encode()).digest()).decode()
+    sources = "data: 'self' file:" if fetches else "data:"
     return fill(
         "page.html",
         title=title,
         lead=lead,
         sections=[(s.id, s.title, Markup(s.html)) for s in sections],
-        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        policy=f"default-src 'none'; img-src {sources}; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'",
         style=Markup("".join(_read(name) for name in STYLES)),
         script=Markup(script),
@@ -80,4 +82,6 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 
 def _read(name: str) -> str:
-    return (HERE / name).read_text("utf-8")
+    """A script or a style sheet, without indentation and comment lines: they are a tenth of its size."""
+    lines = (line.strip() for line in (HERE / name).read_text("utf-8").splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))

@@ -84,8 +84,8 @@ def reopen(record: Record, facts: Facts) -> Maps:
     return Maps(gt, pred, None if region is None else region == 0)
 
 
-def open_pair(record: Record, facts: Facts, classes: NDArray[np.int64]) -> Pair:
-    """The image's classes. Raises Unavailable."""
+def open_pair(record: Record, facts: Facts, classes: NDArray[np.int64], plane: int | None = None) -> Pair:
+    """The image's classes; of a volume in one plane, by default that with the most errors. Raises Unavailable."""
     maps = reopen(record, facts)
     gt, left_out = _planes(maps.gt), None if maps.left_out is None else _planes(maps.left_out)
     if maps.pred is not None:
@@ -102,9 +102,11 @@ def open_pair(record: Record, facts: Facts, classes: NDArray[np.int64]) -> Pair:
         return truth, _reached(part, facts) if facts.scores else places(part, facts, classes)
 
     if maps.gt.ndim > 2:
-        step = slice(None, None, max(1, max(shape) // 128))
-        truth, found = both(step, step)
-        at = most_of(((truth != found) & (truth != NONE)).sum(axis=(1, 2)))
+        at = plane
+        if at is None:
+            step = slice(None, None, max(1, max(shape) // 128))
+            truth, found = both(step, step)
+            at = most_of(((truth != found) & (truth != NONE)).sum(axis=(1, 2)))
         chosen = (at, gt.shape[0])
         gt, pred, left_out = gt[at : at + 1], pred[at : at + 1], None if left_out is None else left_out[at : at + 1]
     rows, columns = _every_nth(*shape)

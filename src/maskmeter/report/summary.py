@@ -7,7 +7,7 @@ from typing import Any
 
 from ..advisor import advise
 from ..metrics import roc_auc
-from . import words
+from . import questions, words
 from .figure import last_part
 from .findings import Findings
 from .headlines import headlines
@@ -34,9 +34,12 @@ def lead(found: Findings) -> str:
 
 def render(found: Findings) -> str:
     """The section. It is always there."""
+    from markupsafe import Markup
+
     e = found.evaluation
     return fill(
         "summary.html",
+        questions=Markup(questions.render(found) or ""),
         images=found.images,
         headlines=list(headlines(found)) if found.images else [],
         advice=advise(e) if found.regions and found.pooled.pixels else [],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..evaluation import Evaluation
 from . import calibration, class_curves, curves, object_curves, threshold
 from .figure import Figure, Run, last_part
 from .findings import Findings
@@ -20,19 +19,25 @@ DRAWN: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
 )
 
 
-def render(runs: Sequence[Run]) -> str | None:
-    """The section, absent where the two have no curves to compare."""
-    if not all(r.found.curves or r.found.class_curves for r in runs):
+def render(found: Findings) -> str | None:
+    """The section, absent without another run, or where the two have no curves to compare."""
+    if found.other is None or not all(f.curves or f.class_curves for f in (found, found.other)):
         return None
+    runs = named_runs(found)
     made = [(f.name, f.drawing) for draw in DRAWN for f in draw(runs) if isinstance(f.drawing, Plot)]
     shown = [(name, plot) for name, plot in made if not name.startswith("scores-")]
     return fill("versus.html", plots=shown, labels=[r.label for r in runs]) if shown else None
 
 
-def named_runs(a: Evaluation, b: Evaluation) -> list[Run]:
-    """Both runs by the last part of the path of their predictions; A and B where these are the same."""
-    labels = [last_part(str(e.inputs.get("pred") or "")) for e in (a, b)]
+def named_runs(found: Findings) -> list[Run]:
+    """The run, and the other one where there is one; by the last part of the path of their predictions, else A and B.
+
+    One alone has no name: it needs none.
+    """
+    if found.other is None:
+        return [Run(found)]
+    both = (found, found.other)
+    labels = [last_part(str(f.evaluation.inputs.get("pred") or "")) for f in both]
     if not all(labels) or labels[0] == labels[1]:
         labels = ["A", "B"]
-    both = zip((a, b), labels, strict=True)
-    return [Run(Findings(e), label, number) for number, (e, label) in enumerate(both)]
+    return [Run(f, label, number) for number, (f, label) in enumerate(zip(both, labels, strict=True))]

@@ -1,0 +1,111 @@
+"""All images for the gallery: their values as data that the page filters and sorts, and their pictures in a folder.
+
+The page itself holds the pictures of a few images. Those of all others lie in a folder beside it, where they
+were asked for, and are fetched by the browser when they come into view. Values are thousandths, undefined is null.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError, printable
+from ..metrics import Values
+from ..statistics.confusion import Confusion
+from . import words
+from .cards import Pictures, card
+from .findings import Beside, Findings
+from .object_errors import fates_by_image
+
+PARTS = ("photo", "gt", "pred", "errors", "other", "other_errors")
+SHOWN_FATES = ("missed", "hallucinated", "split", "merged")
+SIZED = 1000  # images up to which the sizes of all classes are in the page
+
+
+def data(found: Findings, embedded: list[str], beside: Beside | None) -> dict[str, Any]:
+    """What the page knows of every image; `embedded` are those whose pictures it holds."""
+    per_image = found.per_image
+    metrics = [found.headline, *found.spread_metrics] if _by_metric(found) else [found.headline]
+    made: dict[str, Any] = {
+        "names": [words.whole(n) for n in per_image.names],
+        "metrics": {str(found.headline): _thousandths(per_image.headline)},
+        "lower": [str(m) for m in metrics if m.better == "lower"],
+    }
+    columns = [_thousandths(c) for c in per_image.by_class.T]
+    if _by_metric(found):
+        made["metrics"] |= {str(m): c for m, c in zip(found.spread_metrics, columns, strict=True)}
+    else:
+        made["classes"] = [[k.name, c] for k, c in zip(found.kinds, columns, strict=True)]
+        if found.images <= SIZED:
+            made["sizes"] = _sizes(found)
+    if found.objects:
+        made["fates"] = _fates(found)
+    made["embedded"] = [per_image.names.index(n) for n in embedded]
+    if beside is not None:
+        made |= {"folder": beside.folder.name, "pictures": draw(found, beside, set(embedded))}
+    return made
+
+
+def draw(found: Findings, beside: Beside, without: set[str]) -> dict[str, Any]:
+    """Write the pictures of the worst images into the folder; the files of each, with their size, by its place.
+
+    Raises UsageError where the folder cannot be written.
+    """
+    values = found.per_image.headline
+    order: list[int] = np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable").tolist()
+    wanted = [at for at in order[: beside.most] if found.per_image.names[at] not in without]
+    try:
+        beside.folder.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(os.cpu_count()) as workers:
+            drawn = workers.map(partial(_draw_one, found, beside.folder), wanted)
+            return {str(at): files for at, files in zip(wanted, drawn, strict=True) if files}
+    except OSError as error:
+        raise UsageError(f"cannot write into {printable(str(beside.folder))}: {error.strerror}") from None
+
+
+def _draw_one(found: Findings, folder: Path, at: int) -> list[Any]:
+    """Width, height, and the name of the file of each part, null where it is lacking; nothing without pictures."""
+    pictures = card(found, at).pictures
+    return [] if pictures is None else [pictures.width, pictures.height, *_files(pictures, folder, at)]
+
+
+def _files(pictures: Pictures, folder: Path, at: int) -> Iterator[str | None]:
+    for part in PARTS:
+        uri: str | None = getattr(pictures, part)
+        if uri is None:
+            yield None
+            continue
+        kind, _, content = uri.removeprefix("data:image/").partition(";base64,")
+        name = f"{at:06d}-{part.replace('_', '-')}.{kind.replace('jpeg', 'jpg')}"
+        (folder / name).write_bytes(b64decode(content))
+        yield name
+
+
+def _by_metric(found: Findings) -> bool:
+    """Whether the columns of an image are metrics, and not classes."""
+    return found.binary or found.objects
+
+
+def _thousandths(values: Values) -> list[int | None]:
+    return [None if v != v else round(1000 * v) if abs(v) < 1e12 else None for v in values.tolist()]
+
+
+def _sizes(found: Findings) -> list[list[int]]:
+    """For each class the pixels of the ground truth, image by image."""
+    stacks = [stack.gt for _, stack in found.evaluation.stacks(Confusion.name)]
+    return np.concatenate(stacks).T.tolist()
+
+
+def _fates(found: Findings) -> dict[str, list[int]]:
+    """For each fate how many objects of an image have it."""
+    counted: list[Counter[tuple[str, str]]] = list(fates_by_image(found.evaluation))
+    side = {"hallucinated": "pred"}
+    return {fate: [n[side.get(fate, "gt"), fate] for n in counted] for fate in SHOWN_FATES}

@@ -1,0 +1,252 @@
+"""What people open the page for, answered in words: how good, where wrong, better than the other, how sure.
+
+An answer is a few sentences with their numbers, and a link to the section that shows more. What the
+evaluation cannot answer it says, with what would be needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..advisor import constant_accuracy
+from ..comparison import Difference, compare
+from ..errors import MaskmeterError
+from ..evaluation import Evaluation
+from ..fates import recall_by_size
+from ..metrics import Metric, accuracy, average_precision, iou, pq, precision, recall, roc_auc, rq, sq
+from . import words
+from .confusion import confusable, mistakes
+from .findings import AT, FOUND, RIGHT, Findings
+from .gallery import choose
+from .object_errors import fates_by_image, wrong
+from .page import fill
+from .versus import named_runs
+
+FEW = 30  # images below which an interval is rough
+
+
+class Answer(NamedTuple):
+    """A question with its answer, and the sections that show more: (id, what the link says)."""
+
+    question: str
+    sentences: list[str]
+    links: list[tuple[str, str]]
+
+
+def render(found: Findings) -> str | None:
+    """The part of the summary, absent without images and where nothing is ranked or curved."""
+    if not found.images or not (found.ranked or found.class_curves):
+        return None
+    answers = [
+        Answer("How good is it?", list(_how_good(found)), []),
+        Answer("Where is it wrong?", list(_where_wrong(found)), _places(found)),
+        Answer("Is it better than the other?", list(_better(found)), []),
+        Answer("How sure is that?", list(_how_sure(found)), []),
+    ]
+    return fill("questions.html", answers=[a for a in answers if a.sentences])
+
+
+# How good
+
+
+def _how_good(found: Findings) -> Iterator[str]:
+    if found.panoptic:
+        yield (
+            f"PQ is {_pooled(found, pq)}: the mean over classes of how well matched segments are drawn (SQ "
+            f"{_pooled(found, sq)}) times how many are found and not invented (RQ {_pooled(found, rq)})."
+        )
+    elif found.objects:
+        yield (
+            f"It finds {_pooled(found, FOUND, True)} of the objects, and {_pooled(found, RIGHT, True)} of what it "
+            f"predicts is one of them, at IoU {AT:g}."
+        )
+    elif found.class_curves:
+        yield (
+            f"A pixel of a class scores above one of another in {_pooled(found, roc_auc, True)} of the cases (ROC AUC, "
+            f"mean of the classes); average precision is {_pooled(found, average_precision)}."
+        )
+    elif found.binary:
+        yield (
+            f"It finds {_pooled(found, recall, True)} of the {found.unit} that are there, and "
+            f"{_pooled(found, precision, True)} of the {found.unit} it predicts are right."
+        )
+    if found.regions:
+        yield from _of_pixels(found)
+
+
+def _of_pixels(found: Findings) -> Iterator[str]:
+    m = found.headline
+    if not found.objects:
+        both = f"{_pooled(found, m)} over all {found.unit} and {_images(found, m)} on the average image"
+        yield f"{'IoU' if found.binary else 'Mean IoU'} is {both}."
+    constant = constant_accuracy(found.pooled)
+    largest = found.kinds[int(found.pooled.gt.argmax())].said
+    yield (
+        f"{_pooled(found, accuracy, True)} of the {found.unit} have the right class; {largest} everywhere would get "
+        f"{words.percent(constant)}."
+    )
+
+
+def _pooled(found: Findings, metric: Metric[Any, Any], share: bool = False) -> str:
+    return _said(found.row(metric, "pooled").value, share)
+
+
+def _images(found: Findings, metric: Metric[Any, Any], share: bool = False) -> str:
+    return _said(found.row(metric, "images").value, share)
+
+
+def _said(value: float, share: bool) -> str:
+    if math.isnan(value):
+        return "an undefined part" if share else "undefined"
+    return words.percent(value) if share else words.figure(value)
+
+
+# Where wrong
+
+
+def _places(found: Findings) -> list[tuple[str, str]]:
+    """The sections that show more, of those that are there."""
+    there: list[tuple[str, str]] = []
+    if found.objects and any(wrong(found.evaluation)):
+        there.append(("object-errors", "the objects"))
+    if not found.objects and confusable(found):
+        there.append(("confusion", "all confusions"))
+    if choose(found):
+        there.append(("gallery", "the pictures"))
+    return there
+
+
+def _where_wrong(found: Findings) -> Iterator[str]:
+    if found.objects:
+        yield from _wrong_objects(found)
+    elif found.binary:
+        yield from _wrong_mask(found)
+    elif found.regions:
+        yield from _wrong_classes(found)
+    values = found.per_image.headline if found.ranked else np.empty(0)
+    if values.size > 1 and not np.isnan(values).all():
+        at = int(np.nanargmin(values))
+        name, least = words.name(found.per_image.names[at]), words.figure(float(values[at]))
+        yield f"The worst image is {name}, with {found.headline} {least}; the median image has {_median(values)}."
+
+
+def _median(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+    return words.figure(float(np.nanmedian(values)))
+
+
+def _wrong_objects(found: Findings) -> Iterator[str]:
+    n = sum(fates_by_image(found.evaluation), Counter[tuple[str, str]]())
+    there = sum(k for (side, fate), k in n.items() if side == "gt" and fate != "crowd")
+    predicted = sum(k for (side, _), k in n.items() if side == "pred")
+    yield (
+        f"Of {words.many(there, 'object')} {words.count(n['gt', 'missed'])} are missed, "
+        f"{words.count(n['gt', 'split'])} split and {words.count(n['gt', 'merged'])} merged with another; "
+        f"of {words.many(predicted, 'prediction')} {words.count(n['pred', 'hallucinated'])} show nothing that is there."
+    )
+    sizes = [s for s in recall_by_size(found.overlap, AT) if s[3]]
+    if len(sizes) > 1:
+        low, high = (words.percent(s[2] / s[3]) for s in (sizes[0], sizes[-1]))
+        yield f"Of the smallest quarter of the objects {low} are found, of the largest {high}."
+
+
+def _wrong_mask(found: Findings) -> Iterator[str]:
+    c = found.pooled
+    missed, extra = int(c.fn[1]), int(c.fp[1])
+    if not missed + extra:
+        yield "Nowhere: every counted pixel is right."
+        return
+    yield (
+        f"{words.percent(missed / (missed + extra))} of the wrong {found.unit} are there and missed, "
+        f"{words.percent(extra / (missed + extra))} are predicted and not there."
+    )
+
+
+def _wrong_classes(found: Findings) -> Iterator[str]:
+    values = [(found.row(iou, "pooled", k).value, k) for k in found.kinds if k.averaged]
+    values = [(v, k) for v, k in values if not math.isnan(v)]
+    if len(values) > 1:
+        least, most = min(values, key=lambda x: x[0]), max(values, key=lambda x: x[0])
+        yield (
+            f"The worst class is {least[1].said} (IoU {words.figure(least[0])}), "
+            f"the best {most[1].said} ({words.figure(most[0])})."
+        )
+    top = mistakes(found.pooled, 1)
+    if not top:
+        yield "Nowhere: every counted pixel is right."
+        return
+    m, wrong = top[0], int(found.pooled.pixels - found.pooled.tp.sum())
+    taken = "given no class" if m.taken < 0 else f"taken for {found.kinds[m.taken].said}"
+    yield (
+        f"The largest confusion is {found.kinds[m.truth].said} {taken}: {words.percent(m.pixels / wrong)} of all wrong "
+        f"{found.unit}, {words.percent(m.share)} of that class."
+    )
+
+
+# Better than the other
+
+
+def _better(found: Findings) -> Iterator[str]:
+    if found.other is None:
+        yield "No other run was given: maskmeter report RUN --versus OTHER shows both and says which is better."
+        return
+    metric = found.headline if found.ranked else roc_auc
+    both = [Evaluation([metric], facts=f.evaluation.facts, records=f.evaluation.records) for f in (found, found.other)]
+    try:
+        c = compare(*both)
+    except MaskmeterError as error:
+        yield f"The two cannot be compared: {error}."
+        return
+    line = next(x for x in c.lines if x.over == "images" and x.class_ is None)
+    yield _verdict(line, named_runs(found)[1].label)
+    equal = f", on {words.count(line.equal)} they are equal" if line.equal else ""
+    yield (
+        f"On {words.count(line.worse)} of {words.many(c.images, 'image')} this run is better, on "
+        f"{words.count(line.better)} the other{equal}."
+    )
+    if c.only_a or c.only_b:
+        alone = f"{words.many(len(c.only_a), 'image')} that only this run has"
+        yield f"Left out are {alone} and {words.count(len(c.only_b))} of the other alone."
+
+
+def _verdict(line: Difference, other: str) -> str:
+    apart = f"{words.figure(abs(line.difference))} of {line.metric} on the average image"
+    if math.isnan(line.difference):
+        return f"{line.metric} has no value to compare."
+    if math.isnan(line.low):
+        return f"The two differ by {apart}; without an interval nobody can say whether that is luck."
+    interval = f"95 % interval of the difference {words.figure(line.low)} to {words.figure(line.high)}"
+    if not line.clear:
+        return f"Nobody can say: the two differ by {apart}, which may be the luck of these images ({interval})."
+    better = "No" if line.better > line.worse else "Yes"
+    who = f"{other} is better" if better == "No" else f"it is better than {other}"
+    return f"{better}: {who} by {apart}, more than luck explains ({interval})."
+
+
+# How sure
+
+
+def _how_sure(found: Findings) -> Iterator[str]:
+    metric = found.headline if found.ranked else roc_auc
+    row = found.row(metric, "pooled")
+    if math.isnan(row.low):
+        yield f"There is no interval for {metric}: {_why(found)}."
+    else:
+        width = row.high - row.low
+        yield (
+            f"The 95 % interval of {metric} is {words.figure(row.low)} to {words.figure(row.high)}: so far it would "
+            f"move with other images of the same kind. Four times as many images would halve that width of "
+            f"{words.figure(width)}."
+        )
+    if 1 < found.images < FEW:
+        yield f"{words.count(found.images)} images are few: take the interval as rough."
+    if row.undefined:
+        yield f"{words.many(row.undefined, 'image has', 'images have')} no value and no part in the mean over images."
+
+
+def _why(found: Findings) -> str:
+    return "one image has none to be compared with" if found.images < 2 else "it is not resampled"
