@@ -23,8 +23,8 @@ from report.page_parser import Parsed
 Make = Callable[..., Evaluation]
 
 ALL = [id for id, _, _ in CONTENTS]
-SCORES = {"versus", "curves", "class-curves", "threshold", "calibration"}
-OBJECTS = {"object-classes", "detections", "objects", "object-errors"}
+SCORES = {"versus", "curves", "object-curves", "class-curves", "threshold", "calibration"}
+OBJECTS = {"detection-errors", "object-classes", "detections", "objects", "object-errors"}
 PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+")
 
 
