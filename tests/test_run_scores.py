@@ -215,3 +215,64 @@ def test_object_curves_that_cannot_be(
 ) -> None:
     assert main(["evaluate", str(maps / "gt"), str(maps / words[0]), *words[1:]]) == 2
     assert said in capsys.readouterr().err
+
+
+def spoilt(root: Path, **arrays: np.ndarray) -> list[str]:
+    """Folders of one image, from the command line's point of view."""
+    for side, array in arrays.items():
+        (root / side).mkdir()
+        np.save(root / side / "a.npy", array)
+    return ["evaluate", str(root / "gt"), str(root / "pred")]
+
+
+TRUTH = (np.arange(12).reshape(3, 4) % 3 == 0).astype(np.uint8)
+SCORE = np.linspace(0.01, 0.99, 12, dtype=np.float32).reshape(3, 4)
+
+
+def with_value(value: float) -> np.ndarray:
+    score = SCORE.copy()
+    score[0, 0] = value
+    return score
+
+
+@pytest.mark.parametrize(
+    ("gt", "pred", "said"),
+    [
+        (TRUTH, with_value(np.nan), "1 values that are not finite (1 NaN, 0 infinite)"),
+        (TRUTH, with_value(np.inf), "1 values that are not finite (0 NaN, 1 infinite)"),
+        (TRUTH, with_value(-3.5), "these look like logits; pass --logits"),
+        (TRUTH, SCORE[:, :3], "shape (3, 4) in the ground truth, (3, 3) in the prediction"),
+        (np.arange(12, dtype=np.uint8).reshape(3, 4) % 3, SCORE, "values"),
+    ],
+    ids=["nan", "inf", "logits", "shape", "three values"],
+)
+def test_bad_input_is_one_line_that_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], gt: np.ndarray, pred: np.ndarray, said: str
+) -> None:
+    assert main([*spoilt(tmp_path, gt=gt, pred=pred), "--task", "binary"]) == 3
+    err = capsys.readouterr().err
+    assert said in err
+    assert "a.npy" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_single_class_has_no_auc(tmp_path: Path, capsys: pytest.CaptureFixture[str], value: int) -> None:
+    words = spoilt(tmp_path, gt=np.full((3, 4), value, np.uint8), pred=SCORE)
+    assert main([*words, "--task", "binary", "-m", "roc_auc", "--format", "json"]) == 0
+    for row in json.loads(capsys.readouterr().out)["rows"]:
+        assert (row["value"], row["n"], row["undefined"]) == (None, 0, 1)
+
+
+def test_equal_scores_are_a_tie_and_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = spoilt(tmp_path, gt=TRUTH, pred=np.full((3, 4), 0.25, np.float32))
+    assert main([*words, "-m", "roc_auc", "-m", "average_precision", "--format", "json"]) == 0
+    pooled = {r["metric"]: r["value"] for r in json.loads(capsys.readouterr().out)["rows"] if r["over"] == "pooled"}
+    assert pooled == {"roc_auc": 0.5, "average_precision": pytest.approx(TRUTH.mean())}
+
+
+def test_positive_labels_of_float_maps_without_a_task(tmp_path: Path) -> None:
+    gt = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3
+    spoilt(tmp_path, gt=gt, pred=SCORE)
+    done = mm.evaluate(tmp_path / "gt", tmp_path / "pred", ["roc_auc"], positive=2)
+    assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel() == 2, SCORE.ravel()), abs=1e-12)

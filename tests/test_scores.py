@@ -236,6 +236,18 @@ def test_coarse_resampling_adds_up() -> None:
     assert np.array_equal(drawn.neg[1], (images[0] + images[0] + images[2] + images[3]).coarse().neg)
 
 
+def test_resampling_in_pieces_has_the_bits_of_one_product() -> None:
+    rng = np.random.default_rng(8)
+    stack = CoarseScores.stack(scores(rng.random(900) < 0.5, rng.random(900)).coarse() for _ in range(30))
+    weights = rng.integers(0, 5, (7, 30)).astype(np.float64)
+    drawn = stack.resampled(weights)
+    assert stack.pos.dtype == np.int32
+    for side, whole in ((drawn.pos, stack.pos), (drawn.neg, stack.neg)):
+        assert np.array_equal(side, weights @ whole.astype(np.float64))
+    large = CoarseScores(np.full(COARSE_EDGES.size, 2**31), np.zeros(COARSE_EDGES.size, np.int64))
+    assert CoarseScores.stack([large, large]).resampled(np.ones((1, 2))).pos[0, 0] == 2**32
+
+
 # What enters
 
 

@@ -43,6 +43,7 @@ Floats = NDArray[np.float64]
 
 LIMIT = 1 << 20  # distinct scores of a sum that is kept exactly
 BLOCK = 1 << 16  # scores that are looked at together
+CELLS = 256  # of the coarse grid that are resampled together
 
 _TYPES = list(GREATEST)
 _MANTISSA = {"f2": 10, "f4": 23, "f8": 52}
@@ -287,13 +288,18 @@ class CoarseScores:
 
     def resampled(self, weights: Floats) -> CoarseScores:
         """The stack whose entry b adds up this one's entries i, each `weights[b, i]` times."""
-        return CoarseScores(weights @ self.pos.astype(np.float64), weights @ self.neg.astype(np.float64))
+        return CoarseScores(_drawn(weights, self.pos), _drawn(weights, self.neg))
 
     @classmethod
     def stack(cls, images: Iterable[CoarseScores]) -> CoarseScores:
-        """One stack of many."""
+        """One stack of many, in half the memory where no image has 2**31 pixels."""
         parts = list(images)
-        return cls(np.stack([x.pos for x in parts]), np.stack([x.neg for x in parts]))
+        small = all(int(x.positives) + int(x.negatives) < 2**31 for x in parts)
+        kind = np.int32 if small else np.int64
+        out = np.empty((2, len(parts), COARSE_EDGES.size), kind)
+        for i, x in enumerate(parts):
+            out[0, i], out[1, i] = x.pos, x.neg
+        return cls(out[0], out[1])
 
     def to_bytes(self) -> bytes:
         """The occupied cells of one image."""
@@ -306,6 +312,14 @@ class CoarseScores:
         out = np.zeros((2, COARSE_EDGES.size), np.int64)
         out[:, x["cell"]] = x["pos"], x["neg"]
         return cls(out[0], out[1])
+
+
+def _drawn(weights: Floats, counts: NDArray[Any]) -> Floats:
+    """`weights @ counts`, some cells at a time: whole numbers, so in whatever pieces they have the same bits."""
+    out = np.empty((len(weights), counts.shape[1]))
+    for at in range(0, counts.shape[1], CELLS):
+        out[:, at : at + CELLS] = weights @ counts[:, at : at + CELLS].astype(np.float64)
+    return out
 
 
 def scores(
