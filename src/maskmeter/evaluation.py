@@ -27,7 +27,7 @@ from .masks import LabelMap, as_array, label_map, pair
 from .metrics import METRICS, Metric, Values, parse
 from .metrics._metric import mean
 from .metrics.instances import over_classes, sizes
-from .readings import DETECTED, Facts, source, statistics_of
+from .readings import DETECTED, Facts, Objects, Segmented, source, statistics_of
 from .records import Memory, Record, Records
 from .sending import packed, unpacked
 from .shapes import SHAPES, count_shapes, views
@@ -284,6 +284,10 @@ class Evaluation:
             yield self._stacks[name]
             return
         made, pooled = source(name, self.facts), self.statistic(name)
+        if isinstance(made, Objects | Segmented) and pooled.images == len(self.records) <= BLOCK:
+            self._stacks[name] = list(self.records.names()), made.whole(pooled)
+            yield self._stacks[name]
+            return
         for names, blobs in self.records.blocks(made.stored, BLOCK):
             block = names, made.stack(blobs, pooled)
             if len(names) == len(self.records):  # the only block is kept, so that it is read once

@@ -386,6 +386,10 @@ class Objects:
     def stack(self, blobs: Sequence[bytes], pooled: Overlap) -> Overlap:
         return concatenate([self._overlap(b) for b in blobs]).by_image()
 
+    def whole(self, pooled: Overlap) -> Overlap:
+        """The stack of all images, of what was pooled of them: the same objects, kept once."""
+        return pooled.by_image()
+
     def sampler(self, images: int, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
         return _ByGroup(pooled, images)
 
@@ -424,6 +428,10 @@ class Segmented:
     def stack(self, blobs: Sequence[bytes], pooled: Overlap) -> Overlap:
         classes = {"classes": pooled.classes, "averaged": pooled.averaged, "thing": pooled.thing}
         return replace(self._read(blobs), **classes).by_image()
+
+    def whole(self, pooled: Overlap) -> Overlap:
+        """The stack of all images, of what was pooled of them: the same objects, kept once."""
+        return pooled.by_image()
 
     def sampler(self, images: int, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
         return _ByGroup(pooled, images)

@@ -19,7 +19,7 @@ them (`resampled`); formulas are written once, over sums with leading axes "..."
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any, ClassVar
@@ -171,11 +171,17 @@ class Overlap:
 
     def by_image(self) -> Overlap:
         """The same, answering sums for each image."""
-        return replace(self, weights="images")
+        return self._answering("images")
 
     def resampled(self, weights: Floats) -> Overlap:
         """The same, answering sums over resamples b that hold image i `weights[b, i]` times."""
-        return replace(self, weights=weights)
+        return self._answering(weights)
+
+    def _answering(self, weights: Floats | str) -> Overlap:
+        """The same objects under other weights: what was concluded of them, which no weight changes, is shared."""
+        made = replace(self, weights=weights)
+        made.__dict__["memo"] = self.memo
+        return made
 
     def total(
         self, values: NDArray[Any], image: Ints, class_: Ints | None = None, in_turn: bool = False
@@ -266,7 +272,11 @@ class Overlap:
 
 
 def concatenate(parts: Sequence[Overlap]) -> Overlap:
-    """The statistics of many images as one, in this order. Raises MergeError where conventions differ."""
+    """The statistics of many images as one, in this order. Raises MergeError where conventions differ.
+
+    One field after the other is joined, and one that holds a single number throughout takes no room: a million objects
+    come in little more memory than they need.
+    """
     if not parts:
         raise MergeError("there is nothing to add up")
     if len({x.binary for x in parts}) > 1:
@@ -275,22 +285,34 @@ def concatenate(parts: Sequence[Overlap]) -> Overlap:
         raise MergeError("boundaries or centres were counted for some images and not for others")
     if any(x.weights is not None for x in parts):
         raise MergeError("only pooled statistics add up; concatenate first, then take them by image")
-    joined = {
-        f.name: [getattr(x, f.name) for x in parts] for f in fields(Overlap) if f.name in (*GT, *PRED, *PAIR, "pixels")
+    before = {
+        "image": [x.images for x in parts],
+        "gt": [x.gt_id.size for x in parts],
+        "pred": [x.pred_id.size for x in parts],
     }
-    for names, sizes in (
-        (("gt_image", "pred_image"), [x.images for x in parts]),
-        (("pair_gt",), [x.gt_id.size for x in parts]),
-        (("pair_pred",), [x.pred_id.size for x in parts]),
-    ):
-        before = np.cumsum([0, *sizes[:-1]])
-        for f in names:
-            joined[f] = [x + b for x, b in zip(joined[f], before.tolist(), strict=True)]
+    joined: dict[str, NDArray[Any]] = {}
+    for f in (*GT, *PRED, *PAIR, "pixels"):
+        columns = [getattr(x, f) for x in parts]
+        side, _, what = f.partition("_")
+        if counted := before.get("image" if what == "image" else what if side == "pair" else ""):
+            columns = [x + n for x, n in zip(columns, np.cumsum([0, *counted[:-1]]).tolist(), strict=True)]
+        joined[f] = _constant(columns) if len(columns) > 1 else columns[0]
+    if len(parts) > 1 and all(x.gt_area is x.gt_size or np.array_equal(x.gt_area, x.gt_size) for x in parts):
+        joined["gt_area"] = joined["gt_size"]
     return Overlap(
-        **{f: np.concatenate(x) for f, x in joined.items()},
+        **joined,
         **_joined_facts(parts), binary=parts[0].binary, disjoint=all(x.disjoint for x in parts),
         width=parts[0].width, centres=parts[0].centres,
     )  # fmt: skip
+
+
+def _constant(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The columns as one; a view of a single number where they hold no other."""
+    size = sum(x.size for x in columns)
+    first = next((x[:1] for x in columns if x.size), None)
+    if first is not None and all(np.array_equal(x, np.broadcast_to(first, x.shape), equal_nan=True) for x in columns):
+        return np.broadcast_to(first.copy(), (size,))
+    return np.concatenate(columns)
 
 
 def _joined_facts(parts: Sequence[Overlap]) -> dict[str, Any]:
