@@ -195,5 +195,5 @@ def test_detections_have_curves_and_a_table(shared_data: Path, tmp_path: Path) -
     folder = shared_data / "coco_100"
     done = evaluate(folder / "gt_instances_val2014_100.json", folder / "pred_fakesegm100.json", ["ap"])
     page = Parsed(to_html(done))
-    assert page.sections == ["summary", "detections", "numbers", "definitions"]
+    assert page.sections == ["summary", "detections", "detection-errors", "numbers", "definitions"]
     assert "snowboard" in to_html(done)
