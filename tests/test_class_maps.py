@@ -88,7 +88,7 @@ def test_the_pooled_loss_has_an_exact_interval(maps: Path) -> None:
         rng = np.random.Generator(np.random.PCG64(0))
         drawn = rng.integers(0, IMAGES, size=(256, IMAGES))
         means = np.array([values[d].mean(axis=0) for d in drawn])  # images of one size weigh the same
-        assert done.draws()[metric].pooled[:256] == pytest.approx(means, abs=1e-12)
+        assert done.draws()[metric].pooled.draws[:256] == pytest.approx(means, abs=1e-12)
 
 
 def test_order_shards_and_resuming_do_not_move_a_bit(maps: Path, tmp_path: Path) -> None:

@@ -53,7 +53,10 @@ def test_the_folder_of_a_run(street: Folders, tmp_path: Path) -> None:
     rows = {(r["metric"], r["class"], r["over"]): r for r in whole["rows"]}
     row = rows["mean_iou", None, "pooled"]
     assert row["value"] == done.value("mean_iou") and row["low"] < row["value"] < row["high"]
-    assert row["signature"] == f"mean_iou|over:pooled|ignore:4|images:40|maskmeter:{mm.__version__}"
+    assert row["signature"] == (
+        "mean_iou|over:pooled|ignore:4|images:40|intervals:percentile(resamples=2000,seed=0)|"
+        f"maskmeter:{mm.__version__}"
+    )
     lines = (tmp_path / "rows.csv").read_text().splitlines()
     assert len(lines) == 1 + 40 * (7 + 6 * 4)
     assert lines[0] == "image,metric,class,over,value,n,undefined,low,high,signature"

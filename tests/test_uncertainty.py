@@ -8,6 +8,7 @@ from scipy import stats
 
 import maskmeter as mm
 from maskmeter import uncertainty
+from maskmeter.statistics import units
 
 
 def noisy(images: int, seed: int = 0) -> mm.Evaluation:
@@ -39,8 +40,8 @@ def test_the_mean_over_images_agrees_with_scipy() -> None:
 def test_pooled_resamples_are_what_adding_the_images_gives() -> None:
     done = noisy(12)
     (_, stack), *_ = done.stacks()
-    weights = next(uncertainty._weights(12))  # pyright: ignore[reportPrivateUsage]
-    resample = stack.resampled(weights[:5])
+    weights = next(uncertainty.weights_of(12, uncertainty.Resampling()))[1:6]
+    resample = stack.resampled(weights)
     for b in range(5):
         total = None
         for i, times in enumerate(weights[b].astype(int)):
@@ -56,7 +57,7 @@ def test_pooled_resamples_are_what_adding_the_images_gives() -> None:
 def test_groups_give_about_the_same_width(monkeypatch: pytest.MonkeyPatch) -> None:
     done = noisy(600)
     single = row(done, "mean_iou", "pooled")
-    monkeypatch.setattr(uncertainty, "GROUPS", 100)
+    monkeypatch.setattr(units, "MOST", 100)
     grouped = row(noisy(600), "mean_iou", "pooled")
     assert grouped.value == single.value
     assert grouped.high - grouped.low == pytest.approx(single.high - single.low, rel=0.3)
@@ -94,3 +95,81 @@ def test_the_interval_covers_about_as_often_as_it_says() -> None:
         r = row(done, "accuracy", "images")
         hits += r.low <= truth <= r.high
     assert hits >= 102
+
+
+def skewed(images: int, intervals: str = "bca") -> mm.Evaluation:
+    """Images whose accuracy is mostly high and sometimes low."""
+    rng = np.random.default_rng(5)
+    done = mm.Evaluation(["accuracy"], intervals=intervals)
+    for i, p in enumerate(rng.beta(4, 1, images)):
+        done.update(np.zeros(500, int), (np.arange(500) >= round(500 * p)).astype(int), image=f"{i:03d}")
+    return done
+
+
+def test_bca_agrees_with_scipy() -> None:
+    done = skewed(30, "bca(resamples=20000,seed=3)")
+    mine, values = row(done, "accuracy", "images"), done.image_values("accuracy")[1][:, 0]
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=20000, method="BCa", rng=1).confidence_interval
+    width = theirs.high - theirs.low
+    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), abs=0.03 * width)
+    plain = row(skewed(30, "percentile(resamples=20000,seed=3)"), "accuracy", "images")
+    assert mine.low < plain.low - 0.02 * width  # it leans towards the long tail
+    assert "intervals:bca(resamples=20000,seed=3)" in mine.signature
+
+
+def test_groups_are_drawn_whole() -> None:
+    """Ten patients with six equal slices each: as uncertain as ten images, not as sixty."""
+    sixty, ten, other = (mm.Evaluation(["accuracy"]) for _ in range(3))
+    for i in range(10):
+        gt, pred = np.zeros(100, int), (np.arange(100) >= 50 + 5 * i).astype(int)
+        ten.update(gt, pred, image=f"{i}")
+        for k in range(6):
+            sixty.update(gt, pred, image=f"{k}-{i}", group=f"p{i}")
+    for k in reversed(range(6)):
+        for i in reversed(range(10)):
+            other.update(
+                np.zeros(100, int), (np.arange(100) >= 50 + 5 * i).astype(int), image=f"{k}-{i}", group=f"p{i}"
+            )
+    for over in ("pooled", "images"):
+        a, b = row(sixty, "accuracy", over), row(ten, "accuracy", over)
+        assert (a.value, a.low, a.high) == pytest.approx((b.value, b.low, b.high), abs=1e-12)
+        assert a.doubts == ("few",) and "groups:10,group" in a.signature
+    assert repr(other.rows()) == repr(sixty.rows())
+    there = mm.Evaluation.from_bytes(sixty.to_bytes())
+    assert repr(there.rows()) == repr(sixty.rows())
+    with pytest.raises(mm.UsageError, match="has no group"):
+        sixty.update([0], [0], image="x")
+    with pytest.raises(mm.MergeError, match="not grouped"):
+        sixty.merge(noisy(2))
+
+
+def test_a_resample_of_groups_of_unequal_size_is_a_mean_over_images() -> None:
+    done = noisy(9)
+    groups = {n: "abbcccdde"[i] for i, n in enumerate(done.images)}
+    done.resampling = uncertainty.Resampling(by="letter", groups=groups)
+    _, values = done.image_values("mean_iou")
+    weights = np.concatenate(list(uncertainty.weights_of(5, done.resampling)))[1:]
+    by_image = weights[:, ["abcde".index(groups[n]) for n in done.images]]
+    expected = by_image @ values[:, 0] / by_image.sum(axis=1)
+    assert done.draws()[mm.parse("mean_iou")].images.draws[:, 0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_ways_to_make_intervals_read_back_and_none_makes_none() -> None:
+    for text in ("percentile", "bca(seed=4)", "none"):
+        how = uncertainty.Resampling.parse(text)
+        assert uncertainty.Resampling.parse(how.said) == how
+    for wrong in ("bootstrap", "bca(resamples=5)", "bca(seed=x)", "bca(level=1)", "bca("):
+        with pytest.raises(mm.UsageError):
+            uncertainty.Resampling.parse(wrong)
+    assert math.isnan(row(skewed(5, "none"), "accuracy", "pooled").low)
+
+
+def test_an_interval_says_why_it_is_not_to_be_trusted() -> None:
+    assert row(noisy(12), "mean_iou", "pooled").doubts == ("few",)
+    assert row(noisy(60), "mean_iou", "pooled").doubts == ()
+    rare = mm.Evaluation(["recall"])
+    for i in range(60):  # class 1 is in two images: without them a resample has no value
+        gt = np.full(50, int(i < 2))
+        rare.update(gt, np.where(np.arange(50) < 25 + 10 * i % 7, gt, 2), image=f"{i:02d}")
+    found = next(r for r in rare.rows() if (r.metric, r.class_, r.over) == ("recall", "1", "pooled"))
+    assert {"few", "rough", "lost"} <= set(found.doubts)

@@ -180,7 +180,12 @@ def restricted(e: Evaluation, names: Sequence[str], metrics: Sequence[Metric[Any
     """The evaluation of these images alone, with these metrics."""
     if len(names) < len(e.records) and any(e.records.pooled(m.statistic) for m in metrics):
         raise DataError("score maps of floats are only kept as a sum, which can be compared over the same images alone")
-    made = Evaluation(metrics, facts=replace(e.facts, missing=None), records=_Only(e.records, names))
+    kept, how = set(names), e.resampling
+    groups = {n: g for n, g in how.groups.items() if n in kept}
+    made = Evaluation(
+        metrics, facts=replace(e.facts, missing=None), records=_Only(e.records, names),
+        intervals=replace(how, groups=groups),
+    )  # fmt: skip
     made.inputs = e.inputs
     return made
 

@@ -43,7 +43,8 @@ from .statistics.overlap import STUFF, THING, Overlap, overlap
 from .statistics.scores import Scores
 from .statistics.segments import overlap_of_segments
 from .statistics.shape import Need, Needs
-from .uncertainty import Draws, Interval, PixelMeans, Sampler, draws
+from .statistics.units import Units
+from .uncertainty import Draws, Interval, PixelMeans, Resampling, Sampler, draws
 
 if TYPE_CHECKING:
     import pandas
@@ -73,6 +74,7 @@ class Row(NamedTuple):
     """One number of the result table. `class_` is None where the metric has none.
 
     infinite  how many images have an infinite distance, for which their diagonal stands
+    doubts    why its interval is not to be trusted: "few" units, "biased", "rough" or "lost" resamples
     """
 
     metric: str
@@ -85,6 +87,7 @@ class Row(NamedTuple):
     high: float
     signature: str
     infinite: int = 0
+    doubts: tuple[str, ...] = ()
 
 
 class Evaluation:
@@ -94,6 +97,7 @@ class Evaluation:
     facts        what is true of the data; `ignore`, `classes`, `labels`, `task` and `spacing` (mm) are the short way
                  to say it
     task         "instance" or "panoptic" for arrays of objects; without it the dtype decides, binary or semantic
+    intervals    "percentile", "bca", "none", or with numbers as in "bca(resamples=5000,seed=1)"
     inputs       where the images came from, as `results.json` says it
     notices      what the user should know about how the data was read
     photographs  the folder of photographs, where there is one
@@ -113,6 +117,7 @@ class Evaluation:
         labels: LabelSet | None = None,
         task: str | None = None,
         spacing: tuple[float, ...] | None = None,
+        intervals: str | Resampling = "percentile",
         facts: Facts | None = None,
         records: Records | None = None,
     ) -> None:
@@ -132,6 +137,7 @@ class Evaluation:
         self._needs = needs_of(self.metrics)
         if facts is None:
             self.facts = replace(self.facts, shapes=tuple(self._needs), spacing=spacing)
+        self.resampling = Resampling.parse(intervals) if isinstance(intervals, str) else intervals
         self.inputs: dict[str, Any] = {}
         self.notices: list[str] = []
         self.photographs: str | None = None
@@ -142,8 +148,20 @@ class Evaluation:
 
     # Feeding
 
-    def update(self, gt: Any, pred: Any, *, image: str | None = None, mask: Any = None, **objects: Any) -> None:
+    def update(
+        self,
+        gt: Any,
+        pred: Any,
+        *,
+        image: str | None = None,
+        mask: Any = None,
+        group: str | None = None,
+        **objects: Any,
+    ) -> None:
         """Count one pair under the name `image` (by default its number); its pixels are not kept.
+
+        `group` names what the image belongs to where images are not independent: a patient, a scene, a slide. All
+        images have one, or none has; intervals draw groups then.
 
         For the tasks instance and panoptic each side is a pair (class map, instance map) or (ids, {id: class}), or,
         for instances without classes, a map of ids; 0 is background there, and void in panoptic ids. Further
@@ -155,9 +173,12 @@ class Evaluation:
         (1.0, 0.0)
         """
         name = f"{next(self._names):06d}" if image is None else str(image)
+        if (group is None) == self.resampling.grouped and len(self.records):
+            raise UsageError(f"image {printable(name)} has {'no' if group is None else 'a'} group, unlike those before")
         if self.facts.objects:
             counts = self._overlap(gt, pred, mask, objects)
             self.add([Record(name, {Overlap.name: counts.to_bytes()}, _shape(gt))])
+            self._group(name, group)
             return
         if objects:
             raise UsageError(f"{min(objects)} is for objects; say Evaluation(task='instance') or 'panoptic'")
@@ -185,6 +206,7 @@ class Evaluation:
             reading.check(counts.a, "ground truth")
             reading.check(counts.b, "prediction")
         self.add([Record(name, {LabelCounts.name: counts.to_bytes(), **self._shapes(g, p, counts)}, g.array.shape)])
+        self._group(name, group)
 
     def update_batch(self, gt: Any, pred: Any, *, images: Iterable[str] | None = None, mask: Any = None) -> None:
         """Count the pairs of a batch, whose images lie along the first axis of both arrays (and of the mask).
@@ -238,6 +260,8 @@ class Evaluation:
         if twice := sorted(set(self.records.names()) & set(other.records.names())):
             raise MergeError(f"image {printable(twice[0])} is in both")
         names = other.records.names()
+        if names:
+            self.resampling = self.resampling.joined(other.resampling, first=not len(self.records))
         records = [other.records[name] for name in names]
         sums = {name: read(total) for name, read in SUMS.items() if (total := other.records.pooled(name)) is not None}
         if records and sums:
@@ -246,13 +270,13 @@ class Evaluation:
 
     def to_bytes(self) -> bytes:
         """Everything that was counted, to be gathered from other processes: `merge` takes it in again."""
-        return packed(self.facts, [str(m) for m in self.metrics], self.records, SUMS)
+        return packed((self.facts, self.resampling), [str(m) for m in self.metrics], self.records, SUMS)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Evaluation:
         """The evaluation of `to_bytes`. Raises MergeError for the bytes of another version."""
-        facts, metrics, records = unpacked(data, Facts, SUMS)
-        return cls(metrics, facts=facts, records=records)
+        (facts, resampling), metrics, records = unpacked(data, tuple[Facts, Resampling], SUMS)
+        return cls(metrics, facts=facts, records=records, intervals=resampling)
 
     # Reading
 
@@ -370,11 +394,16 @@ class Evaluation:
 
         `images` may give the values of the images, where they are to be others than their own.
         """
-        if len(self.records) < 2 or not self.metrics:
+        if len(self.records) < 2 or not self.metrics or self.resampling.method == "none":
             return {}
         samplers = {name: self._sampler(name) for name in dict.fromkeys(m.statistic for m in self.metrics)}
         values = (values for _, values in self.blocks()) if images is None else [images]
-        return draws(self.metrics, len(self.records), samplers, values, self.columns, self._pixel_means())
+        return draws(self.metrics, self.units, samplers, values, self.columns, self._pixel_means(), self.resampling)
+
+    @property
+    def units(self) -> Units:
+        """What the bootstrap draws: each image by itself, or groups of them."""
+        return self.resampling.units(self.images)
 
     def to_pandas(self) -> pandas.DataFrame:
         """The result table as a data frame (needs the extra `pandas`)."""
@@ -392,7 +421,10 @@ class Evaluation:
 
     def signature(self, metric: Metric[Any, Any], over: Over) -> str:
         """Everything that a reader must know to get the same number."""
-        return "|".join([str(metric), f"over:{over}", *self.said(metric), f"images:{len(self.records)}", VERSION])
+        drawn = self._intervals_said if len(self.records) > 1 else []
+        return "|".join(
+            [str(metric), f"over:{over}", *self.said(metric), f"images:{len(self.records)}", *drawn, VERSION]
+        )
 
     def said(self, metric: Metric[Any, Any]) -> list[str]:
         """The facts that the signature of a metric names; a curve goes over all thresholds."""
@@ -407,6 +439,18 @@ class Evaluation:
         return columns(metric.at(convention=self.facts.convention) if takes else metric, statistic, finite)
 
     # Inside
+
+    def _group(self, name: str, group: str | None) -> None:
+        if group is not None:
+            known = self.resampling
+            self.resampling = replace(known, by=known.by or "group", groups={**known.groups, name: str(group)})
+
+    @property
+    def _intervals_said(self) -> list[str]:
+        """How intervals were made, as the signature has it."""
+        how = self.resampling
+        groups = [f"groups:{len(set(how.groups.values()))},{how.by}"] if how.grouped and how.method != "none" else []
+        return [f"intervals:{how.said}", *groups]
 
     def _scores_of_classes(self, metric: Metric[Any, Any]) -> bool:
         """Whether a metric of scores has a value for each class, their mean, and one of all decisions together."""
@@ -475,11 +519,11 @@ class Evaluation:
 
     def _sampler(self, name: str) -> Sampler:
         stacks = (stack for _, stack in self.stacks(name))
-        return source(name, self.facts).sampler(len(self.records), self.statistic(name), stacks)
+        return source(name, self.facts).sampler(self.units, self.statistic(name), stacks)
 
     def _pixel_means(self) -> dict[Metric[Any, Any], PixelMeans]:
         """What resamples of the means over pixels are drawn from."""
-        means = {m: PixelMeans(len(self.records)) for m in self.metrics if m.by_pixel}
+        means = {m: PixelMeans(self.units) for m in self.metrics if m.by_pixel}
         for _, stack in self.stacks(Scores.name) if means else ():
             counted = [s.together if isinstance(s, ImageClassScores) else s for s in stack]
             pixels = np.array([s.positives + s.negatives for s in counted], np.float64)
@@ -494,7 +538,7 @@ class Evaluation:
         undefined = np.full(len(titles), math.nan)
         n = np.zeros(len(titles), np.int64) if means.n is None else means.n
         mean = undefined if means.n is None else means.value
-        none = Interval(undefined, undefined)
+        none = Interval.none(len(titles))
         pooled = self.columns(metric, self.statistic(metric.statistic))
         infinite = self._infinite(metric)
         overs: tuple[Over, Over] = ("pooled", "images")
@@ -502,11 +546,12 @@ class Evaluation:
             signature, behind = self.signature(metric, over), n
             if over == "pooled" and (objects := self._objects_behind(metric)) is not None:
                 behind = objects
-            for title, v, k, images, low, high, far in zip(
+            for title, v, k, images, low, high, far, doubts in zip(
                 titles, values.tolist(), behind.tolist(), n.tolist(), ends.low.tolist(), ends.high.tolist(),
-                infinite.tolist(), strict=True,
+                infinite.tolist(), ends.doubts, strict=True,
             ):  # fmt: skip
-                yield Row(str(metric), title, over, v, k, len(self.records) - images, low, high, signature, far)
+                left = len(self.records) - images
+                yield Row(str(metric), title, over, v, k, left, low, high, signature, far, doubts)
 
     def _infinite(self, metric: Metric[Any, Any]) -> NDArray[np.int64]:
         """In how many images each column is an infinite distance."""

@@ -162,7 +162,7 @@ def _drawn(
         return np.full((k, k), math.nan), [(math.nan, math.nan)] * k
     drawn = [d.column(i) for d, i in zip(found, columns, strict=True) if d is not None]
     ends = [d.intervals[over == "images"] for d in drawn]
-    values = np.concatenate([getattr(d, over) for d in drawn], axis=1)
+    values = np.concatenate([getattr(d, over).draws for d in drawn], axis=1)
     values = values[~np.isnan(values).any(axis=1)]
     if not len(values):
         return np.full((k, k), math.nan), [(float(e.low[0]), float(e.high[0])) for e in ends]

@@ -35,7 +35,8 @@ from .statistics.overlap import Overlap, concatenate, of_objects
 from .statistics.scored_overlaps import CITYSCAPES, of_overlap
 from .statistics.scores import CoarseScores, Scores
 from .statistics.shape import Classes, Shape
-from .uncertainty import Sampler, groups_of, summed
+from .statistics.units import Units
+from .uncertainty import Sampler
 
 Ints = NDArray[np.int64]
 
@@ -146,7 +147,7 @@ class Source(Protocol):
         """The statistics of some images: what a metric answers with a leading axis for."""
         ...
 
-    def sampler(self, images: int, pooled: Any, stacks: Iterable[Any]) -> Sampler:
+    def sampler(self, units: Units, pooled: Any, stacks: Iterable[Any]) -> Sampler:
         """What resamples of the images are drawn from."""
         ...
 
@@ -197,8 +198,8 @@ class Confusions:
     def stack(self, blobs: Sequence[bytes], pooled: Confusion) -> Confusion:
         return read([LabelCounts.from_bytes(b) for b in blobs], self.facts.reading, pooled.classes.tolist())
 
-    def sampler(self, images: int, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
-        return _confusions_by_group(images, pooled, stacks)
+    def sampler(self, units: Units, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
+        return _confusions_by_unit(units, stacks, pooled)
 
 
 @dataclass(frozen=True)
@@ -223,8 +224,8 @@ class Shapes:
         classes = Classes(pooled.classes, pooled.averaged, pooled.binary)
         return self.kind.stack([view_of(b, self.facts.view) for b in blobs], classes)
 
-    def sampler(self, images: int, pooled: Any, stacks: Iterable[Any]) -> Sampler:
-        return self.kind.sampler(images, pooled, stacks)
+    def sampler(self, units: Units, pooled: Any, stacks: Iterable[Any]) -> Sampler:
+        return self.kind.sampler(units, pooled, stacks)
 
 
 @dataclass(frozen=True)
@@ -243,15 +244,12 @@ class ScoredObjects:
     def stack(self, blobs: Sequence[bytes], pooled: ObjectScores) -> ObjectScores:
         return ObjectScores.stack(map(ObjectScores.from_bytes, blobs))
 
-    def sampler(self, images: int, pooled: ObjectScores, stacks: Iterable[ObjectScores]) -> ObjectScores:
-        total: list[ObjectScores] = []
-        groups = groups_of(images)
-        for i, each in enumerate(x for stack in stacks for x in stack.apart()):
-            if i < groups:
-                total.append(each)
-            else:
-                total[i % groups] += each
-        return ObjectScores.stack(total)
+    def sampler(self, units: Units, pooled: ObjectScores, stacks: Iterable[ObjectScores]) -> ObjectScores:
+        total: dict[int, ObjectScores] = {}
+        each = (x for stack in stacks for x in stack.apart())
+        for unit, one in zip(units.of.tolist(), each, strict=True):
+            total[unit] = total[unit] + one if unit in total else one
+        return ObjectScores.stack(total[u] for u in range(units.count))
 
 
 @dataclass(frozen=True)
@@ -269,8 +267,8 @@ class IntegerScores:
     def stack(self, blobs: Sequence[bytes], pooled: Scores) -> list[Scores]:
         return [self._scores(b) for b in blobs]
 
-    def sampler(self, images: int, pooled: Scores, stacks: Iterable[list[Scores]]) -> CoarseScores:
-        return _scores_by_group(images, (s.coarse() for stack in stacks for s in stack))
+    def sampler(self, units: Units, pooled: Scores, stacks: Iterable[list[Scores]]) -> CoarseScores:
+        return _scores_by_unit(units, (s.coarse() for stack in stacks for s in stack))
 
     def _scores(self, blob: bytes) -> Scores:
         counts = LabelCounts.from_bytes(blob)
@@ -311,8 +309,8 @@ class FloatScores:
     def stack(self, blobs: Sequence[bytes], pooled: Scores) -> list[ImageScores]:
         return [ImageScores.from_bytes(b) for b in blobs]
 
-    def sampler(self, images: int, pooled: Scores, stacks: Iterable[list[ImageScores]]) -> CoarseScores:
-        return _scores_by_group(images, (s.coarse for stack in stacks for s in stack))
+    def sampler(self, units: Units, pooled: Scores, stacks: Iterable[list[ImageScores]]) -> CoarseScores:
+        return _scores_by_unit(units, (s.coarse for stack in stacks for s in stack))
 
 
 @dataclass(frozen=True)
@@ -335,15 +333,14 @@ class ClassMaps:
     def stack(self, blobs: Sequence[bytes], pooled: ClassScores) -> list[ImageClassScores]:
         return [ImageClassScores.from_bytes(b) for b in blobs]
 
-    def sampler(self, images: int, pooled: ClassScores, stacks: Iterable[list[ImageClassScores]]) -> CoarseClassScores:
-        groups = groups_of(images)
-        total: list[list[CoarseScores]] = []
-        for i, parts in enumerate(s.coarse() for stack in stacks for s in stack):
-            if i < groups:
-                total.append(parts)
-            else:
-                total[i % groups] = [a + b for a, b in zip(total[i % groups], parts, strict=True)]
-        return CoarseClassScores.of(pooled.by_class, [CoarseScores.stack(x) for x in zip(*total, strict=True)])
+    def sampler(self, units: Units, pooled: ClassScores, stacks: Iterable[list[ImageClassScores]]) -> CoarseClassScores:
+        total: dict[int, list[CoarseScores]] = {}
+        each = (s.coarse() for stack in stacks for s in stack)
+        for unit, parts in zip(units.of.tolist(), each, strict=True):
+            before = total.get(unit)
+            total[unit] = parts if before is None else [a + b for a, b in zip(before, parts, strict=True)]
+        by_unit = (total[u] for u in range(units.count))
+        return CoarseClassScores.of(pooled.by_class, [CoarseScores.stack(x) for x in zip(*by_unit, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -363,8 +360,8 @@ class FloatConfusions:
     def stack(self, blobs: Sequence[bytes], pooled: Confusion) -> Confusion:
         return binary_stack(*self._cells(blobs))
 
-    def sampler(self, images: int, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
-        return _confusions_by_group(images, pooled, stacks)
+    def sampler(self, units: Units, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
+        return _confusions_by_unit(units, stacks, pooled)
 
     def _cells(self, blobs: Sequence[bytes]) -> tuple[Ints, Ints]:
         found = [ImageScores.from_bytes(b) for b in blobs]
@@ -390,8 +387,8 @@ class Objects:
         """The stack of all images, of what was pooled of them: the same objects, kept once."""
         return pooled.by_image()
 
-    def sampler(self, images: int, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
-        return _ByGroup(pooled, images)
+    def sampler(self, units: Units, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
+        return _ByUnit(pooled, units)
 
     def _overlap(self, blob: bytes) -> Overlap:
         counts = LabelCounts.from_bytes(blob)
@@ -433,8 +430,8 @@ class Segmented:
         """The stack of all images, of what was pooled of them: the same objects, kept once."""
         return pooled.by_image()
 
-    def sampler(self, images: int, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
-        return _ByGroup(pooled, images)
+    def sampler(self, units: Units, pooled: Overlap, stacks: Iterable[Overlap]) -> Sampler:
+        return _ByUnit(pooled, units)
 
     def _read(self, blobs: Sequence[bytes]) -> Overlap:
         o = concatenate([Overlap.from_bytes(b) for b in blobs]).under(self.facts.labels)
@@ -458,8 +455,8 @@ class ScoredOverlaps:
         found = of_overlap(whole, CITYSCAPES)
         return replace(found.among(pooled.classes), averaged=pooled.averaged, whole=pooled).by_image()
 
-    def sampler(self, images: int, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
-        return _ByGroup(pooled, images)
+    def sampler(self, units: Units, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
+        return _ByUnit(pooled, units)
 
 
 @dataclass(frozen=True)
@@ -475,8 +472,8 @@ class Judgements:
     def stack(self, blobs: Sequence[bytes], pooled: Detections) -> Detections:
         return replace(self._read(blobs), whole=pooled).by_image()
 
-    def sampler(self, images: int, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
-        return _ByGroup(pooled, images)
+    def sampler(self, units: Units, pooled: Detections, stacks: Iterable[Detections]) -> Sampler:
+        return _ByUnit(pooled, units)
 
     def _read(self, blobs: Sequence[bytes]) -> Detections:
         rules = rules_of(self.facts.convention)
@@ -500,8 +497,8 @@ class Met:
     def stack(self, blobs: Sequence[bytes], pooled: Encounters) -> Encounters:
         return self._read(blobs).by_image()
 
-    def sampler(self, images: int, pooled: Encounters, stacks: Iterable[Encounters]) -> Sampler:
-        return _ByGroup(pooled, images)
+    def sampler(self, units: Units, pooled: Encounters, stacks: Iterable[Encounters]) -> Sampler:
+        return _ByUnit(pooled, units)
 
     def _read(self, blobs: Sequence[bytes]) -> Encounters:
         classes, group, averaged = _classes_of(self.facts)
@@ -519,34 +516,31 @@ def _classes_of(facts: Facts) -> tuple[Ints, Ints, NDArray[np.bool_]]:
 
 
 @dataclass(frozen=True)
-class _ByGroup:
-    """Resamples of objects, whose images are drawn in groups."""
+class _ByUnit:
+    """Resamples of objects, whose images are drawn by units."""
 
     overlap: Overlap | Detections | Encounters
-    images: int
+    units: Units
 
     def resampled(self, weights: NDArray[np.float64]) -> Any:
-        return self.overlap.resampled(weights[:, np.arange(self.images) % weights.shape[1]])
+        return self.overlap.resampled(weights if self.units.apart else weights[:, self.units.of])
 
 
-def _confusions_by_group(images: int, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
-    """The sums of each group of images, as a stack."""
-    groups, seen, total = groups_of(images), 0, None
+def _confusions_by_unit(units: Units, stacks: Iterable[Confusion], pooled: Confusion) -> Confusion:
+    """The sums of each unit, as a stack."""
+    seen, total = 0, None
     for stack in stacks:
-        at = (seen + np.arange(len(stack.tp))) % groups
-        seen += len(at)
-        fields = {f: summed(getattr(stack, f), at, groups) for f in ("tp", "gt", "pred", "ignored")}
+        fields = {f: units.summed(getattr(stack, f), seen) for f in ("tp", "gt", "pred", "ignored")}
+        seen += len(stack.tp)
         if total is not None:
             fields = {f: x + getattr(total, f) for f, x in fields.items()}
         total = replace(stack, **fields)
     return pooled if total is None else total
 
 
-def _scores_by_group(images: int, found: Iterable[CoarseScores]) -> CoarseScores:
-    """The sums of each group of images on the coarse grid, as a stack."""
-    groups = groups_of(images)
-    total: list[CoarseScores | None] = [None] * groups
-    for i, coarse in enumerate(found):
-        before = total[i % groups]
-        total[i % groups] = coarse if before is None else before + coarse
-    return CoarseScores.stack(x for x in total if x is not None)
+def _scores_by_unit(units: Units, found: Iterable[CoarseScores]) -> CoarseScores:
+    """The sums of each unit on the coarse grid, as a stack."""
+    total: dict[int, CoarseScores] = {}
+    for unit, coarse in zip(units.of.tolist(), found, strict=True):
+        total[unit] = total[unit] + coarse if unit in total else coarse
+    return CoarseScores.stack(total[u] for u in range(units.count))

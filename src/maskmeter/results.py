@@ -22,7 +22,7 @@ import numpy as np
 from ._version import __version__
 from .evaluation import VERSION, Evaluation, Row
 from .store import Store
-from .uncertainty import LEVEL, RESAMPLES, SEED
+from .uncertainty import LEVEL
 
 SCHEMA = 1
 COLUMNS = ("metric", "class", "over", "value", "n", "undefined", "low", "high", "signature")
@@ -35,15 +35,29 @@ def results(evaluation: Evaluation, inputs: Mapping[str, Any]) -> dict[str, Any]
         "maskmeter": __version__,
         "task": evaluation.facts.task,
         "inputs": dict(inputs),
-        "intervals": {"method": "bootstrap, percentile", "level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+        "intervals": _intervals(evaluation),
         "rows": [as_record(row) for row in evaluation.rows()],
     }
 
 
 def as_record(row: Row) -> dict[str, Any]:
-    """A row under its public names, undefined as None; `infinite` where there is an infinite distance."""
+    """A row under its public names, undefined as None.
+
+    `infinite` where there is an infinite distance, `doubts` where its interval is not to be trusted.
+    """
     public = {k: _null(v) for k, v in zip(COLUMNS, row[: len(COLUMNS)], strict=True)}
-    return {**public, "infinite": row.infinite} if row.infinite else public
+    public |= {"infinite": row.infinite} if row.infinite else {}
+    return {**public, "doubts": list(row.doubts)} if row.doubts else public
+
+
+def _intervals(evaluation: Evaluation) -> dict[str, Any]:
+    """How the intervals were made."""
+    how = evaluation.resampling
+    if how.method == "none":
+        return {"method": "none"}
+    grouped = {"groups": evaluation.units.groups, "by": how.by} if how.grouped else {}
+    numbers = {"level": LEVEL, "resamples": how.resamples, "seed": how.seed}
+    return {"method": f"bootstrap, {how.method}", **numbers, **grouped}
 
 
 def write_results(path: Path, evaluation: Evaluation, inputs: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from ..masks import LabelMap
 from .bands import Bands, bands
 from .shape import Classes, Entries, Maps, Need
 from .surface import Directed, Surface, surface, together
+from .units import Units
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -86,7 +87,7 @@ class Measuring(ABC):
         return Measured(cls, *_own(classes), classes.binary, images, False)
 
     @classmethod
-    def sampler(cls, images: int, pooled: Measured, stacks: Iterable[Measured]) -> Any:
+    def sampler(cls, units: Units, pooled: Measured, stacks: Iterable[Measured]) -> Any:
         """Their pooled values have no interval: nothing is drawn."""
         return _Nothing()
 

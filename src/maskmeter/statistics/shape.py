@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..masks import Spacing
+from .units import Units
 
 Need = tuple[tuple[str, Any], ...]
 """What a metric says that its statistic must know when it is counted: names with values, in a fixed order."""
@@ -70,6 +71,6 @@ class Shape(Protocol):
         ...
 
     @classmethod
-    def sampler(cls, images: int, pooled: Any, stacks: Iterable[Any]) -> Any:
-        """What resamples of so many images are drawn from."""
+    def sampler(cls, units: Units, pooled: Any, stacks: Iterable[Any]) -> Any:
+        """What resamples of the images are drawn from."""
         ...

@@ -31,10 +31,10 @@ from ..labels import LabelSet
 from ..masks import label_map, pair
 from ._codec import from_bytes, to_bytes
 from .shape import Classes, Entries, Maps, Need
+from .units import Units
 
 Ints = NDArray[np.int64]
 
-GROUPS = 4096
 # The columns of `Topology.n`.
 IMAGES, EULER_ERROR, SKELETON_GT, COVERED_GT, SKELETON_PRED, COVERED_PRED, SKELETONS = range(7)
 BETTI_ERROR, BETTI_GT, BETTI_PRED = slice(7, 10), slice(10, 13), slice(13, 16)
@@ -112,13 +112,11 @@ class Topology:
         return replace(empty, n=reduce(add, (cls.stack(b, classes).n.sum(axis=0) for b in blocks), empty.n.sum(axis=0)))
 
     @classmethod
-    def sampler(cls, images: int, pooled: Self, stacks: Iterable[Self]) -> Self:
-        """The sums of each group of images, as a stack."""
-        groups, seen = min(images, GROUPS), 0
-        n = np.zeros((groups, *pooled.n.shape), np.int64)
+    def sampler(cls, units: Units, pooled: Self, stacks: Iterable[Self]) -> Self:
+        """The sums of each unit, as a stack."""
+        n, seen = np.zeros((units.count, *pooled.n.shape), np.int64), 0
         for stack in stacks:
-            np.add.at(n, (seen + np.arange(len(stack.n))) % groups, stack.n)
-            seen += len(stack.n)
+            n, seen = n + units.summed(stack.n, seen), seen + len(stack.n)
         return replace(pooled, n=n)
 
 
