@@ -21,7 +21,7 @@ FLOORS = (
     ("statistics", "formats"),
     ("matching", "shapes"),
     ("fates", "thresholded"),
-    ("metrics", "pairing"),
+    ("metrics", "pairing", "grouping"),
     ("counting",),
     ("uncertainty", "store", "sending"),
     ("readings", "inspection"),

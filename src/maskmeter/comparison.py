@@ -132,6 +132,23 @@ def check_alike(a: Evaluation, b: Evaluation) -> None:
         x, y = getattr(a.facts, what), getattr(b.facts, what)
         if x != y:
             raise UsageError(f"the runs differ in {what} ({_said(x)} and {_said(y)}); evaluate both in the same way")
+    _check_grouped_alike(a, b)
+    one, other = (replace(e.resampling, groups={}, by="").said for e in (a, b))
+    if one != other:
+        raise UsageError(f"the runs differ in intervals ({one} and {other}); evaluate both with the same --intervals")
+
+
+def _check_grouped_alike(a: Evaluation, b: Evaluation) -> None:
+    """Raise UsageError where the images that both hold are grouped in different ways."""
+    common = sorted(set(a.images) & set(b.images))
+    one, other = (e.resampling.units(common) for e in (a, b))
+    together = len(set(zip(one.of.tolist(), other.of.tolist(), strict=True)))
+    if not (one.groups == other.groups and together == one.count == other.count):
+        ways = [f"by {e.resampling.by}" if e.resampling.grouped else "not at all" for e in (a, b)]
+        raise UsageError(
+            f"the runs group their images in different ways ({ways[0]} and {ways[1]}); evaluate both with the same "
+            "--group-by, with --resume nothing is counted again"
+        )
 
 
 def _said(fact: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from .records import Records
 from .results import store_results, write_results, write_rows
 from .statistics.details import NOTHING
 from .store import Store
+from .uncertainty import Resampling
 
 RESULTS, ROWS, REPORT = "results.json", "rows.csv", "report.html"
 
@@ -45,6 +46,7 @@ class Asked:
     photographs  the folder of photographs
     shard       which part this is, counted from 1, of how many; None for the whole
     facts       what the data is, where the files themselves say so, and the `notices` about it
+    resampling  how intervals are made, with the groups of the images
     """
 
     question: Question
@@ -58,6 +60,7 @@ class Asked:
     shard: tuple[int, int] | None = None
     facts: Facts | None = None
     notices: tuple[str, ...] = ()
+    resampling: Resampling = field(default_factory=Resampling)
 
     def write(self, store: Store) -> None:
         """Keep it in the store."""
@@ -93,7 +96,7 @@ def conclude(asked: Asked, records: Records) -> Evaluation:
         objects = wanted != NOTHING or asked.question.convention == STACK
         facts, notices = decide(asked.question, pairing, records, objects=objects)
     metrics = default_metrics(facts) if asked.metrics is None else [parse(m) for m in asked.metrics]
-    made = Evaluation(metrics, facts=facts, records=records)
+    made = Evaluation(metrics, facts=facts, records=records, intervals=asked.resampling)
     made.notices, made.inputs, made.photographs = notices, asked.inputs, asked.photographs
     return made
 
@@ -116,6 +119,7 @@ def write(folder: str | os.PathLike[str], store: Store, evaluation: Evaluation) 
             "inputs": evaluation.inputs,
             "notices": evaluation.notices,
             "photographs": evaluation.photographs,
+            "resampling": msgspec.to_builtins(evaluation.resampling),
         }
     )
     store.settle()

@@ -87,6 +87,10 @@ def _differences(a: Part, b: Part) -> Iterator[tuple[str, str, str]]:
         left, right = getattr(x, name), getattr(y, name)
         if left != right:
             yield name, _said(left), _said(right)
+    how = [replace(z.resampling, groups={}) if whole else z.resampling for z in (x, y)]
+    if how[0] != how[1]:
+        one, other = (f"{h.said}{f' by {h.by}' if h.by else ''}" for h in how)
+        yield "the way intervals are made", one, other
 
 
 def _said(value: Any) -> str:
@@ -129,4 +133,8 @@ def _together(asked: Sequence[Asked]) -> Asked:
 
     question = replace(first.question, **{name: places(name) for name in PLACES})
     missing, extra = (tuple(sorted(n for a in asked for n in getattr(a, of))) for of in ("missing", "extra"))
-    return replace(first, question=question, pairs=sum(a.pairs for a in asked), missing=missing, extra=extra)
+    groups = {name: group for a in asked for name, group in a.resampling.groups.items()}
+    drawn = replace(first.resampling, groups=groups)
+    return replace(
+        first, question=question, resampling=drawn, pairs=sum(a.pairs for a in asked), missing=missing, extra=extra
+    )

@@ -30,6 +30,7 @@ from .formats import located
 from .formats.labelfile import read_labels
 from .formats.packings import PACKINGS
 from .formats.panoptic import is_panoptic
+from .grouping import By, groups_of
 from .labels import LabelSet
 from .metrics import Metric
 from .metrics import asked as named
@@ -43,6 +44,7 @@ from .statistics.scores import Scores
 from .statistics.shape import Needs
 from .store import FILE, Store
 from .tasks import TASKS
+from .uncertainty import Resampling
 
 __all__ = ["evaluate", "open_run"]
 
@@ -70,6 +72,8 @@ def evaluate(
     executor: Executor | str | None = None,
     workers: int | None = None,
     shard: tuple[int, int] | str | None = None,
+    group_by: By | None = None,
+    intervals: str = "percentile",
     logits: bool = False,
     convention: str | None = None,
     class_axis: int | None = None,
@@ -101,6 +105,10 @@ def evaluate(
                "ray://host:port"; by default threads, `workers` of them
     shard      (i, n) or "i/n": count the i-th of n parts into `out` and stop there; `merge` makes a run of all parts,
                and until then the evaluation that is answered has images and no numbers
+    group_by   what images belong together, where they are not independent: a template for their names as in
+               "{patient}_*", a column of a table as in "patients.csv:id" (see grouping), or a mapping or function from
+               the name to the group; intervals draw groups then
+    intervals  "percentile", "bca" or "none", or with numbers as in "bca(resamples=5000,seed=1)"
     logits     floats are logits: the logistic function is applied
     convention  panoptic, instance: how class and object share a pixel ("channels", "cityscapes", "kitti",
                 "semantickitti"), "stack" for files with a mask (N, H, W) for each object, or "panoptic" for all rules
@@ -119,7 +127,8 @@ def evaluate(
     if pairs is not None and not isinstance(pairs, str | os.PathLike):
         if gt is not None or pred is not None or out is not None:
             raise UsageError("pairs of arrays go without gt, pred and out")
-        return _evaluate_arrays(pairs, chosen, void, label_set, task, _spacing(spacing))
+        how = Resampling.parse(intervals)
+        return _evaluate_arrays(pairs, chosen, void, label_set, task, _spacing(spacing), how, group_by)
     if gt is None or pred is None:
         raise UsageError("evaluate needs gt and pred, or pairs of arrays")
     if shard is not None and out is None:
@@ -146,6 +155,7 @@ def evaluate(
         question, None if chosen is None else tuple(map(str, chosen)), len(pairing.pairs), tuple(pairing.missing),
         tuple(pairing.extra), segments is not None, segments.labels if segments else None,
         None if images is None else os.fspath(images), None if shard is None else read_shard(shard),
+        resampling=_resampling(intervals, group_by, [p.name for p in pairing.pairs]),
     )  # fmt: skip
     bar = progress if callable(progress) else Bar if progress else silent
     if detected:
@@ -181,7 +191,8 @@ def open_run(folder: str | os.PathLike[str]) -> Evaluation:
     if "finished" not in facts:
         raise DataError("is not finished; the same command with --resume goes on from where it stopped", folder)
     kept = facts["finished"]
-    made = Evaluation(kept["metrics"], facts=msgspec.convert(kept["facts"], Facts), records=store)
+    how = msgspec.convert(kept.get("resampling", {}), Resampling)
+    made = Evaluation(kept["metrics"], facts=msgspec.convert(kept["facts"], Facts), records=store, intervals=how)
     made.inputs, made.notices, made.photographs = kept["inputs"], kept["notices"], kept["photographs"]
     return made
 
@@ -196,11 +207,28 @@ def _evaluate_arrays(
     labels: LabelSet | None,
     task: str,
     spacing: tuple[float, ...] | None,
+    how: Resampling,
+    group_by: By | None,
 ) -> Evaluation:
-    made = Evaluation(metrics, ignore=ignore, labels=labels, task=None if task == "auto" else task, spacing=spacing)
+    made = Evaluation(
+        metrics, ignore=ignore, labels=labels, task=None if task == "auto" else task, spacing=spacing, intervals=how
+    )
     for name, gt, pred in pairs:
         made.update(gt, pred, image=name)
+    if group_by is not None:
+        made.resampling = grouped(how, group_by, made.images)
     return made
+
+
+def _resampling(intervals: str, group_by: By | None, names: Sequence[str]) -> Resampling:
+    how = Resampling.parse(intervals)
+    return how if group_by is None else grouped(how, group_by, names)
+
+
+def grouped(how: Resampling, by: By, names: Sequence[str]) -> Resampling:
+    """The same way to make intervals, by groups of these images."""
+    said, groups = groups_of(by, names)
+    return replace(how, by=said, groups=groups)
 
 
 def read_shard(given: tuple[int, int] | str) -> tuple[int, int]:

@@ -116,6 +116,18 @@ def data_options(command: Any) -> Any:
     metavar="MM,MM,MM",
     help="Millimetres along each array axis, where files do not say it.",
 )
+@click.option(
+    "--group-by",
+    metavar="TEMPLATE|CSV:COLUMN",
+    help="Intervals by groups of images that are not independent: {patient}_* fits their names, or patients.csv:id.",
+)
+@click.option(
+    "--intervals",
+    default="percentile",
+    show_default=True,
+    metavar="METHOD",
+    help="percentile, bca, none; as in bca(resamples=5000,seed=1).",
+)
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Photographs for the report.")
 @click.option(
     "--missing",
