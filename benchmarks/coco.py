@@ -8,6 +8,7 @@ imports count.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,17 +31,29 @@ PEER = (
     "from {module} import COCO, COCOeval\ng = COCO(sys.argv[1]); d = {load}(sys.argv[2])\n"
     "e = COCOeval(g, d, 'segm'); e.evaluate(); e.accumulate(); e.summarize()\nprint(list(e.stats))"
 )
+VERNIER = (
+    "from pathlib import Path\nfrom vernier.instance import CocoDataset, Evaluator, Segm\n"
+    "g = CocoDataset.from_json(Path(sys.argv[1]).read_bytes())\n"
+    "e = Evaluator(iou=Segm(), parity_mode='strict').evaluate(g, Path(sys.argv[2]).read_bytes(), num_threads=1)\n"
+    "print(list(map(float, e.stats)))"
+)
 CONTENDERS = {
     "maskmeter, 1 thread": OURS.format(workers=1),
     "maskmeter, 2 threads": OURS.format(workers=2),
+    "maskmeter, coco-fixed": OURS.format(workers=1).replace("'coco'", "None"),
     "hotcoco": PEER.format(module="hotcoco", load="g.load_res"),
+    "ultrafast-pycocotools": PEER.format(module="ultrafast_pycocotools", load="g.loadRes"),
+    "vernier": VERNIER,
+    "faster-coco-eval": PEER.format(module="faster_coco_eval", load="g.loadRes").replace("COCOeval", "COCOeval_faster"),
     "pycocotools": "from pycocotools.coco import COCO\n"
     + PEER.format(module="pycocotools.cocoeval", load="g.loadRes").replace("import COCO, COCOeval", "import COCOeval"),
 }
 
 
-def ellipses(rng: np.random.Generator, centre: NDArray[np.float64], radius: NDArray[np.float64]) -> list[str]:
-    """The compressed counts of ellipses with ragged edges."""
+def ellipses(
+    rng: np.random.Generator, centre: NDArray[np.float64], radius: NDArray[np.float64]
+) -> tuple[list[str], list[list[float]]]:
+    """The compressed counts and the boxes of ellipses with ragged edges."""
     parts: list[NDArray[np.int64]] = []
     for (y, x), (a, b) in zip(centre.tolist(), radius.tolist(), strict=True):
         columns = np.arange(max(int(x - b), 0), min(int(x + b) + 1, WIDTH))
@@ -51,7 +64,8 @@ def ellipses(rng: np.random.Generator, centre: NDArray[np.float64], radius: NDAr
         parts.append(np.diff(edges, prepend=0, append=HEIGHT * WIDTH))
     offsets = np.cumsum([0, *(p.size for p in parts)])
     sizes = np.tile([HEIGHT, WIDTH], (len(parts), 1))
-    return [s.decode() for s in rle.from_counts(np.concatenate(parts), offsets, sizes).to_strings()]
+    masks = rle.from_counts(np.concatenate(parts), offsets, sizes)
+    return [s.decode() for s in masks.to_strings()], masks.boxes().tolist()
 
 
 def write_files(folder: Path, seed: int = 0) -> tuple[Path, Path]:
@@ -61,13 +75,13 @@ def write_files(folder: Path, seed: int = 0) -> tuple[Path, Path]:
     centre = rng.random((TRUTHS, 2)) * [HEIGHT, WIDTH]
     radius = 4 + rng.gamma(1.5, 16, (TRUTHS, 2))
     crowd = rng.random(TRUTHS) < 0.01
-    truth = ellipses(rng, centre, radius)
+    truth, _ = ellipses(rng, centre, radius)
     of = rng.integers(0, TRUTHS, RESULTS)
     near = np.arange(RESULTS) < 2 * TRUTHS
     shift = np.where(near, 0.15, 2.0)[:, None] * rng.normal(size=(RESULTS, 2)) * radius[of]
     grown = radius[of] * np.exp(np.where(near, 0.1, 0.5)[:, None] * rng.normal(size=(RESULTS, 2)))
     middle = np.clip(centre[of] + shift, 2, [HEIGHT - 3, WIDTH - 3])
-    found = ellipses(rng, middle, np.clip(grown, 2, 200))
+    found, boxes = ellipses(rng, middle, np.clip(grown, 2, 200))
     score = np.round(np.where(near, rng.beta(4, 2, RESULTS), rng.beta(1, 6, RESULTS)), 5)
     wrong = rng.random(RESULTS) < 0.1
     kinds = np.where(wrong, rng.integers(1, CLASSES + 1, RESULTS), kind[of])
@@ -84,7 +98,7 @@ def write_files(folder: Path, seed: int = 0) -> tuple[Path, Path]:
     gt.write_text(json.dumps({"images": images, "categories": categories, "annotations": annotations}))
     results = [
         {"image_id": int(image[of[n]]), "category_id": int(kinds[n]), "score": float(score[n]),
-         "segmentation": {"size": size, "counts": found[n]}}
+         "bbox": boxes[n], "segmentation": {"size": size, "counts": found[n]}}
         for n in rng.permutation(RESULTS).tolist()
     ]  # fmt: skip
     pred.write_text(json.dumps(results))
@@ -96,10 +110,12 @@ def run(code: str, gt: Path, pred: Path) -> tuple[float, float, float, str]:
     before = "import sys, resource, time; start = time.perf_counter()\n"
     after = (
         "\nu = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(u.ru_utime + u.ru_stime, time.perf_counter() - start, u.ru_maxrss / 1024)"
+        "peak = next(int(n.split()[1]) for n in open('/proc/self/status') if n.startswith('VmHWM'))\n"  # its own alone
+        "print(u.ru_utime + u.ru_stime, time.perf_counter() - start, peak / 1024)"
     )
     command = [sys.executable, "-c", before + code + after, str(gt), str(pred)]
-    answer = subprocess.run(command, capture_output=True, check=True, text=True)
+    one = {**os.environ, "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # for the peers
+    answer = subprocess.run(command, capture_output=True, check=True, text=True, env=one)
     *_, numbers, cost = answer.stdout.strip().splitlines()
     cpu, wall, memory = map(float, cost.split())
     return cpu, wall, memory, numbers
