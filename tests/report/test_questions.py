@@ -14,6 +14,7 @@ from maskmeter.comparison import compare
 from maskmeter.evaluation import Evaluation
 from maskmeter.report import all_images, to_html, write_report
 from maskmeter.report.findings import Findings
+from maskmeter.run import evaluate
 from report.page_parser import Parsed
 
 Make = Callable[..., Evaluation]
@@ -99,3 +100,13 @@ def test_the_page_of_many_images_is_small(arrays: Make, images: int) -> None:
     made = arrays(classes=19, images=images)
     data = json.dumps(all_images.data(Findings(made), [], None), separators=(",", ":"))
     assert len(to_html(made).encode()) + len(data) < 300_000
+
+
+def test_detections_have_figures_and_answers(shared_data: Path) -> None:
+    folder = shared_data / "coco_100"
+    run = evaluate(folder / "gt_instances_val2014_100.json", folder / "pred_fakesegm100.json", ["ap", "ap50"])
+    text = Parsed(to_html(run)).text
+    assert f"AP is {run.value('ap'):.3f}, AP50 is {run.value('ap50'):.3f}: means over the classes" in text
+    values = {t: run.value("ap", class_=t) for t in run.titles(run.metrics[0]) if t}
+    least = min(v for v in values.values() if v == v)
+    assert f"(AP {least:.3f}), the best" in text and "How sure is that?" in text

@@ -43,6 +43,7 @@ from ..metrics import (
     sq,
 )  # fmt: skip
 from ..statistics.confusion import Confusion
+from ..statistics.detections import Detections
 from ..statistics.overlap import Overlap
 from ..statistics.scores import Scores
 from . import words
@@ -122,6 +123,12 @@ class Findings:
     def detection(self) -> bool:
         """Whether the objects are scored masks."""
         return self.objects and self.evaluation.facts.task == "detection"
+
+    @property
+    def precisions(self) -> list[Metric[Any, Any]]:
+        """The average precisions that were asked for of detections, the one of most thresholds first."""
+        asked = {m.name: m for m in self.evaluation.metrics} if self.evaluation.has(Detections.name) else {}
+        return [asked[name] for name in ("ap", "ap50", "ap75", "ar_100") if name in asked]
 
     @property
     def unit(self) -> str:

@@ -65,6 +65,8 @@ def headlines(found: Findings) -> Iterator[Headline]:
         return _of_objects(found)
     if found.class_curves:
         return _of_class_scores(found)
+    if found.precisions:
+        return _of_precisions(found)
     if not found.regions:
         return iter(())
     if found.curves:
@@ -95,6 +97,17 @@ def _of_detections(found: Findings) -> Iterator[Headline]:
             yield _headline(found, NAMES[m.name], m, "pooled", f"{what}, then over classes")
     yield _headline(found, "Objects found (recall)", FOUND, "pooled", f"at IoU {AT:g}, whatever their scores")
     yield _headline(found, "Predictions right (precision)", RIGHT, "pooled", f"at IoU {AT:g}, whatever their scores")
+
+
+def _of_precisions(found: Findings) -> Iterator[Headline]:
+    """What COCO's rules say of detections."""
+    notes = {
+        "ap": "the mean over ten IoU thresholds, then over classes", "ap50": "at IoU 0.5, then the mean over classes",
+        "ap75": "at IoU 0.75, then the mean over classes", "ar_100": "objects found with 100 detections an image",
+    }  # fmt: skip
+    titles = NAMES | {"ap75": "Average precision at IoU 0.75", "ar_100": "Average recall"}
+    for m in found.precisions:
+        yield _headline(found, titles[m.name], m, "pooled", notes[m.name])
 
 
 NAMES = {"ap": "Average precision", "ap50": "Average precision at IoU 0.5"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,15 +40,23 @@ class Answer(NamedTuple):
 
 def render(found: Findings) -> str | None:
     """The part of the summary, absent without images and where nothing is ranked or curved."""
-    if not found.images or not (found.ranked or found.class_curves):
+    metric = _judge(found)
+    if not found.images or metric is None:
         return None
     answers = [
         Answer("How good is it?", list(_how_good(found)), []),
         Answer("Where is it wrong?", list(_where_wrong(found)), _places(found)),
-        Answer("Is it better than the other?", list(_better(found)), []),
-        Answer("How sure is that?", list(_how_sure(found)), []),
+        Answer("Is it better than the other?", list(_better(found, metric)), []),
+        Answer("How sure is that?", list(_how_sure(found, metric)), []),
     ]
     return fill("questions.html", answers=[a for a in answers if a.sentences])
+
+
+def _judge(found: Findings) -> Metric[Any, Any] | None:
+    """The metric that the answers go by."""
+    if found.ranked:
+        return found.headline
+    return roc_auc if found.class_curves else next(iter(found.precisions), None)
 
 
 # How good
@@ -70,6 +78,9 @@ def _how_good(found: Findings) -> Iterator[str]:
             f"A pixel of a class scores above one of another in {_pooled(found, roc_auc, True)} of the cases (ROC AUC, "
             f"mean of the classes); average precision is {_pooled(found, average_precision)}."
         )
+    elif found.precisions:
+        said = [f"{m.name.upper().replace('_', ' ')} is {_pooled(found, m)}" for m in found.precisions]
+        yield f"{', '.join(said)}: means over the classes."
     elif found.binary:
         yield (
             f"It finds {_pooled(found, recall, True)} of the {found.unit} that are there, and "
@@ -116,6 +127,8 @@ def _places(found: Findings) -> list[tuple[str, str]]:
         there.append(("object-errors", "the objects"))
     if not found.objects and confusable(found):
         there.append(("confusion", "all confusions"))
+    if found.precisions:
+        there.append(("detections", "the classes"))
     if choose(found):
         there.append(("gallery", "the pictures"))
     return there
@@ -128,6 +141,10 @@ def _where_wrong(found: Findings) -> Iterator[str]:
         yield from _wrong_mask(found)
     elif found.regions:
         yield from _wrong_classes(found)
+    elif found.precisions:
+        yield from _least(
+            found, found.precisions[0], [str(t) for t in found.evaluation.titles(found.precisions[0]) if t]
+        )
     values = found.per_image.headline if found.ranked else np.empty(0)
     if values.size > 1 and not np.isnan(values).all():
         at = int(np.nanargmin(values))
@@ -166,15 +183,25 @@ def _wrong_mask(found: Findings) -> Iterator[str]:
     )
 
 
-def _wrong_classes(found: Findings) -> Iterator[str]:
-    values = [(found.row(iou, "pooled", k).value, k) for k in found.kinds if k.averaged]
-    values = [(v, k) for v, k in values if not math.isnan(v)]
+def _least(found: Findings, metric: Metric[Any, Any], classes: Iterable[str]) -> Iterator[str]:
+    """The worst and the best of the classes that have a value."""
+    values = [(found.rows[str(metric), c, "pooled"].value, c) for c in classes]
+    values = [(v, c) for v, c in values if not math.isnan(v)]
     if len(values) > 1:
         least, most = min(values, key=lambda x: x[0]), max(values, key=lambda x: x[0])
+        name = "IoU" if metric is iou else metric.name.upper()
         yield (
-            f"The worst class is {least[1].said} (IoU {words.figure(least[0])}), "
-            f"the best {most[1].said} ({words.figure(most[0])})."
+            f"The worst class is {_class(least[1])} ({name} {words.figure(least[0])}), "
+            f"the best {_class(most[1])} ({words.figure(most[0])})."
         )
+
+
+def _class(name: str) -> str:
+    return f"class {name}" if name.lstrip("-").isdigit() else words.name(name, 32)
+
+
+def _wrong_classes(found: Findings) -> Iterator[str]:
+    yield from _least(found, iou, [k.name for k in found.kinds if k.averaged])
     top = mistakes(found.pooled, 1)
     if not top:
         yield "Nowhere: every counted pixel is right."
@@ -190,11 +217,10 @@ def _wrong_classes(found: Findings) -> Iterator[str]:
 # Better than the other
 
 
-def _better(found: Findings) -> Iterator[str]:
+def _better(found: Findings, metric: Metric[Any, Any]) -> Iterator[str]:
     if found.other is None:
         yield "No other run was given: maskmeter report RUN --versus OTHER shows both and says which is better."
         return
-    metric = found.headline if found.ranked else roc_auc
     both = [Evaluation([metric], facts=f.evaluation.facts, records=f.evaluation.records) for f in (found, found.other)]
     try:
         c = compare(*both)
@@ -230,8 +256,7 @@ def _verdict(line: Difference, other: str) -> str:
 # How sure
 
 
-def _how_sure(found: Findings) -> Iterator[str]:
-    metric = found.headline if found.ranked else roc_auc
+def _how_sure(found: Findings, metric: Metric[Any, Any]) -> Iterator[str]:
     row = found.row(metric, "pooled")
     if math.isnan(row.low):
         yield f"There is no interval for {metric}: {_why(found)}."
