@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +33,22 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 
+@pytest.fixture(scope="module")
+def clusters() -> Iterator[None]:
+    """A Ray cluster that stays for all tests that ask for one, as starting one takes longer than they do."""
+    if not find_spec("ray"):
+        yield
+        return
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        yield
+        ray.shutdown()
+
+
 def jobs(n: int) -> list[Job]:
     return [Job(f"{i:04d}", Path(f"{i:04d}.png"), None) for i in range(n)]
 
@@ -54,6 +71,7 @@ def test_every_engine_gives_the_same_bytes(engine: str, tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.usefixtures("clusters")
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_a_worker_that_dies_costs_nothing(engine: str, tmp_path: Path) -> None:
     records = Memory()
@@ -61,6 +79,7 @@ def test_a_worker_that_dies_costs_nothing(engine: str, tmp_path: Path) -> None:
     assert counted(records) == [j.name.encode() for j in jobs(40)]
 
 
+@pytest.mark.usefixtures("clusters")
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_a_file_that_kills_its_worker_is_named_and_the_rest_is_counted(engine: str, tmp_path: Path) -> None:
     records, seen = Memory(), [0, 0]

@@ -14,6 +14,7 @@ from maskmeter.run import evaluate, open_run
 
 Folders = tuple[Path, Path]
 FILES = ("results.json", "rows.csv")
+FEW = "percentile(resamples=100)"
 
 
 def pairs(root: Path, n: int, kind: str, first: int = 0) -> Folders:
@@ -38,8 +39,8 @@ def sharded(folders: Folders, out: Path, n: int, **options: object) -> list[Path
 @pytest.mark.parametrize("n", [1, 3, 7])
 def test_shards_merge_into_the_bytes_of_the_whole_run(kind: str, n: int, tmp_path: Path) -> None:
     folders = pairs(tmp_path, 10, kind)
-    evaluate(*folders, out=tmp_path / "whole")
-    shards = sharded(folders, tmp_path / "shards", n)
+    evaluate(*folders, out=tmp_path / "whole", intervals=FEW)
+    shards = sharded(folders, tmp_path / "shards", n, intervals=FEW)
     done = merge(shards[::-1], tmp_path / "merged")
     for name in FILES:
         assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -11,6 +11,7 @@ import maskmeter as mm
 from maskmeter.cli import main
 
 SHAPE, IMAGES = (24, 30), 8
+FEW = ("--intervals", "percentile(resamples=100)")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_logits_are_asked_for_and_then_scores(maps: Path, capsys: pytest.Capture
 
 @pytest.mark.parametrize("kind", ["u1", "f4"])
 def test_workers_and_interruptions_move_no_byte(maps: Path, tmp_path: Path, kind: str) -> None:
-    words = ["evaluate", str(maps / "gt"), str(maps / kind), "--no-report", "-o"]
+    words = ["evaluate", str(maps / "gt"), str(maps / kind), "--no-report", *FEW, "-o"]
     assert main([*words, str(tmp_path / "a"), "-j", "1"]) == 0
     assert main([*words, str(tmp_path / "b"), "-j", "4"]) == 0
     broken = tmp_path / "broken"
@@ -95,7 +96,7 @@ def test_workers_and_interruptions_move_no_byte(maps: Path, tmp_path: Path, kind
     for i in range(IMAGES):
         (broken / f"{i}.npy").write_bytes((maps / kind / f"{i}.npy").read_bytes())
     (broken / "5.npy").write_bytes(b"nothing")
-    other = ["evaluate", str(maps / "gt"), str(broken), "--no-report", "-o", str(tmp_path / "c")]
+    other = ["evaluate", str(maps / "gt"), str(broken), "--no-report", *FEW, "-o", str(tmp_path / "c")]
     assert main([*other, "-j", "1"]) == 3
     (broken / "5.npy").write_bytes((maps / kind / "5.npy").read_bytes())
     assert main([*other, "--resume"]) == 0
