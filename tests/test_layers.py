@@ -16,7 +16,7 @@ SOURCE = Path(maskmeter.__file__).parent
 # From the ground up. A module may import from the floors below its own and from inside its own package.
 FLOORS = (
     ("_version", "_native", "errors"),
-    ("labels", "segments", "kernels", "records", "tasks", "progress", "engines"),
+    ("labels", "segments", "kernels", "records", "rows", "tasks", "progress", "engines"),
     ("masks", "rle"),
     ("statistics", "formats"),
     ("matching", "shapes"),
@@ -51,6 +51,8 @@ LAZY = (
     "jinja2",
     "matplotlib",
     "pandas",
+    "polars",
+    "pyarrow",
     "ray",
     "rich",
     "scipy",

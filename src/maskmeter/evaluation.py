@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from .metrics._metric import mean
 from .metrics.instances import over_classes, sizes
 from .readings import DETECTED, Facts, Objects, Segmented, source, statistics_of
 from .records import Memory, Record, Records
+from .rows import Over, Row, Tabular
 from .sending import packed, unpacked
 from .shapes import SHAPES, count_shapes, views
 from .statistics.by_class import SUMS, AnyClassScores, ClassScores, CoarseClassScores, ImageClassScores
@@ -47,9 +48,8 @@ from .statistics.units import Units
 from .uncertainty import Draws, Interval, PixelMeans, Resampling, Sampler, draws
 
 if TYPE_CHECKING:
-    import pandas
+    from matplotlib.axes import Axes
 
-Over = Literal["pooled", "images"]
 MICRO = "(all classes together)"  # the column of decisions of all classes in one histogram
 QUALITY = ("pq", "sq", "rq")
 OBJECTS = ("instance", "panoptic")  # tasks
@@ -70,27 +70,7 @@ BLOCK = 4096  # images whose values are held at once
 VERSION = f"maskmeter:{__version__}"
 
 
-class Row(NamedTuple):
-    """One number of the result table. `class_` is None where the metric has none.
-
-    infinite  how many images have an infinite distance, for which their diagonal stands
-    doubts    why its interval is not to be trusted: "few" units, "biased", "rough" or "lost" resamples
-    """
-
-    metric: str
-    class_: str | None
-    over: Over
-    value: float
-    n: int
-    undefined: int
-    low: float
-    high: float
-    signature: str
-    infinite: int = 0
-    doubts: tuple[str, ...] = ()
-
-
-class Evaluation:
+class Evaluation(Tabular):
     """Statistics by image. Feed it pairs, add evaluations together, read values, rows and reports.
 
     metrics      names or metrics; by default every region metric without a required parameter
@@ -405,19 +385,23 @@ class Evaluation:
         """What the bootstrap draws: each image by itself, or groups of them."""
         return self.resampling.units(self.images)
 
-    def to_pandas(self) -> pandas.DataFrame:
-        """The result table as a data frame (needs the extra `pandas`)."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise UsageError("to_pandas needs pandas: pip install 'maskmeter[pandas]'") from None
-        return pd.DataFrame([{**r._asdict(), "class": r.class_} for r in self.rows()]).drop(columns="class_")
-
     def report(self, path: str) -> None:
         """Write the evaluation as one HTML page that needs no network."""
         from .report import write_report
 
         write_report(self, path)
+
+    def plot(self, name: str, ax: Axes | None = None, *, versus: Evaluation | None = None) -> Axes:
+        """Draw a picture of the report with matplotlib, into `ax` or a figure of its own (needs the extra `plot`).
+
+        name    as `maskmeter report --figures` calls its files: "roc", "confusion", "iou-over-images", ...
+        versus  a second evaluation, for the pictures that show two
+
+        Raises UsageError where the evaluation has no picture of that name, listing those that it has.
+        """
+        from .report.axes import plot
+
+        return plot(self, name, ax, versus)
 
     def signature(self, metric: Metric[Any, Any], over: Over) -> str:
         """Everything that a reader must know to get the same number."""

@@ -13,19 +13,19 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ._version import __version__
-from .evaluation import VERSION, Evaluation, Row
+from .evaluation import VERSION, Evaluation
+from .rows import COLUMNS, Row
 from .store import Store
 from .uncertainty import LEVEL
 
 SCHEMA = 1
-COLUMNS = ("metric", "class", "over", "value", "n", "undefined", "low", "high", "signature")
 
 
 def results(evaluation: Evaluation, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,13 +120,6 @@ def as_csv(rows: Iterable[Row]) -> str:
     for row in rows:
         writer.writerow([harmless(v) if isinstance(v, str) else _null(v) for v in row[: len(COLUMNS)]])
     return out.getvalue()
-
-
-def as_markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, numbers to the right."""
-    shown = [[cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in [list(header), rule, *shown])
 
 
 def harmless(text: str) -> str:

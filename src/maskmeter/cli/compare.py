@@ -12,7 +12,7 @@ import click
 from ..comparison import Comparison, Difference, Moved, compare
 from ..errors import UsageError, printable
 from ..ranking import Ranking
-from ..results import as_markdown
+from ..rows import as_markdown
 from .tables import number, text_table
 
 HEADER = ["metric", "class", "over", "A", "B", "B - A", "95 % interval", "p (Holm)", "better/equal/worse"]

@@ -155,7 +155,7 @@ def data_options(command: Any) -> Any:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv", "md"]),
+    type=click.Choice(["table", "json", "csv", "md", "latex"]),
     default="table",
     show_default=True,
     help="What is printed.",
@@ -215,5 +215,7 @@ def _print(done: Evaluation, form: str) -> None:
         from ..results import as_csv
 
         click.echo(as_csv(done.rows()), nl=False)
+    elif form == "latex":
+        click.echo(done.to_latex(), nl=False)
     else:
         click.echo(rows_as_markdown(done), nl=False)

@@ -9,7 +9,8 @@ import click
 from ..comparison import compare
 from ..errors import UsageError, printable
 from ..gates import as_junit, no_worse, require
-from ..results import as_markdown, write_whole
+from ..results import write_whole
+from ..rows import as_markdown
 from .tables import text_table
 
 

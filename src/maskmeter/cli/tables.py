@@ -13,7 +13,7 @@ from ..errors import printable
 from ..evaluation import Evaluation, Row
 from ..labels import LabelSet
 from ..metrics import roc_auc
-from ..results import as_markdown
+from ..rows import as_markdown
 from ..statistics.confusion import Confusion
 from ..statistics.detections import Detections
 from ..statistics.overlap import Overlap
