@@ -7,6 +7,7 @@ that statistic is held to the law by it; a failure names the metric.
 
 import math
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -323,7 +324,12 @@ def test_every_region_metric_but_fbeta_has_a_twin() -> None:
 def test_the_printed_name_reads_back(m: Metric) -> None:
     assert parse(str(m)) == m
     assert str(parse(str(m))) == str(m)
-    assert (m.__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("m", METRICS.values(), ids=str)
+def test_the_definition_says_what_it_hides_and_when_to_use_it(m: Metric) -> None:
+    for word in ("Hides", "Use"):
+        assert re.search(rf"^ *{word}: \w", m.__doc__ or "", re.M), f"{m.name} lacks a line `{word}: ...`"
 
 
 @every_domain

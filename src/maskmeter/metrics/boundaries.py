@@ -129,6 +129,10 @@ def hausdorff(
 
     max(Q(D_gt), Q(D_pred)) with Q the percentile: the least distance within which that share of the surface lies.
     Range 0 to infinity, in the unit of the spacing. Undefined where both masks are empty, infinite where one is.
+    Hides: everything but the worst place: one stray voxel decides at percentile 100, and a percentile drops the
+    worst few percent unseen.
+    Use: where the greatest error counts (radiotherapy, surgery), with `assd` beside it; `percentile=95` where the
+    ground truth has specks.
     Differs: MedPy, panoptica and seg-metrics take one percentile of both directions together; MONAI and others count
     voxels instead of area, so that slices far apart weigh too little. At 100 it is the most fragile of numbers: one
     voxel decides.
@@ -160,6 +164,9 @@ def assd(
 
     (sum of w d over both) / (sum of w over both). Range 0 to infinity. Undefined where both masks are empty, infinite
     where one is. The larger surface weighs more; `masd` gives both the same weight.
+    Hides: rare large errors, which a long correct surface dilutes; and which side errs.
+    Use: for the typical distance of boundaries, with `hausdorff` for the worst; not where objects may be missing
+    altogether.
     Differs: panoptica calls `masd` by this name; MONAI's default is one direction alone, from the prediction.
     Reference: Heimann et al., IEEE TMI 2009.
 
@@ -187,6 +194,8 @@ def masd(
 
     (mean of D_gt + mean of D_pred) / 2, each weighted by area. Range 0 to infinity. Undefined where both masks are
     empty, infinite where one is.
+    Hides: rare large errors, as `assd`; a small surface weighs as much as a large one.
+    Use: where the two sides differ much in size and each shall count half; else `assd`.
     Reference: Maier-Hein et al., Metrics reloaded, Nature Methods 2024.
 
     >>> a, b = np.zeros((2, 9, 9), bool)
@@ -210,6 +219,9 @@ def nsd(s: Surface, tolerance: float, convention: str | None = None, empty: str 
     (w of D_gt <= tolerance + w of D_pred <= tolerance) / (all w of both). Range 0 to 1. Undefined where both masks
     are empty, 0 where one is. The tolerance is in the unit of the spacing; below the size of a voxel it asks for more
     than the grid can tell.
+    Hides: how far off the rest is: beyond the tolerance all distances are alike.
+    Use: where deviations below a known limit (inter-rater, planning margin) do not matter; take the tolerance from
+    there, never below the voxel size.
     Differs: MONAI and MetricsReloaded count voxels, panoptica takes the mean of the two shares.
     Reference: Nikolov et al., J Med Internet Res 2021.
 
@@ -236,6 +248,8 @@ def boundary_precision(
     """Boundary precision: the share of the predicted surface that lies within the tolerance of the true one.
 
     Range 0 to 1. Undefined where both masks are empty, 0 where one is.
+    Hides: missed boundaries: predicting a single sure piece gives 1.
+    Use: with `boundary_recall`, to see whether the model draws too much or too little.
 
     >>> a, b = np.zeros((2, 9, 9), bool)
     >>> a[2:5, 2:5], b[2:5, 4:7] = True, True
@@ -254,6 +268,8 @@ def boundary_recall(
     """Boundary recall: the share of the true surface that lies within the tolerance of the predicted one.
 
     Range 0 to 1. Undefined where both masks are empty, 0 where one is.
+    Hides: invented boundaries: predicting edges everywhere gives 1.
+    Use: with `boundary_precision`, to see whether the model draws too much or too little.
 
     >>> a, b = np.zeros((2, 9, 9), bool)
     >>> a[2:5, 2:5], b[2:5, 4:7] = True, True
@@ -272,6 +288,8 @@ def boundary_f1(
     """Boundary F1 (BF score): the harmonic mean of `boundary_precision` and `boundary_recall`.
 
     Range 0 to 1. Undefined where both masks are empty, 0 where one is.
+    Hides: the size of the objects and how far off the rest is; precision and recall may trade places.
+    Use: for contours and thin structures; for volumes in mm prefer `nsd`, which weighs by area.
     Reference: Csurka et al., What is a good evaluation measure for semantic segmentation?, BMVC 2013.
 
     >>> a, b = np.zeros((2, 9, 9), bool)
@@ -297,6 +315,9 @@ def boundary_iou(b: Bands, width: float, convention: str | None = None) -> Value
     of the spacing. Range 0 to 1. Undefined where both masks are empty, 0 where one is.
     `convention=coco`: the width is a share of the image's diagonal (0.02 for COCO and LVIS), rounded to pixels, at
     least one, and distances are those of a 3 x 3 square.
+    Hides: errors deep inside large objects, which lie outside the bands.
+    Use: for the quality of contours of large objects, where `iou` is near 1 whatever the edge; with `iou` beside
+    it.
     Differs: MetricsReloaded measures from the centres of border pixels, without spacing.
     Reference: Cheng et al., Boundary IoU, CVPR 2021.
 
@@ -315,6 +336,9 @@ def trimap_iou(b: Bands, width: float) -> Values:
 
     Range 0 to 1. Undefined where neither mask has a pixel in the band. Over several widths it shows how the error
     is spread around boundaries.
+    Hides: everything away from the true boundary, objects that were invented there among it.
+    Use: to see how errors gather at boundaries, as a curve over the width; `boundary_iou` is the fairer single
+    number.
     Reference: Kohli et al., Robust higher order potentials, IJCV 2009.
 
     >>> a = np.zeros((9, 9), bool)

@@ -49,6 +49,8 @@ def roc_auc(s: Histogram, max_fpr: float | None = None) -> Values:
     Range 0 to 1, 0.5 for chance. Undefined where a class is absent; 0.5 where all scores are equal.
     With `max_fpr` the area up to that false positive rate, standardised after McClish to 0.5 for chance and
     1 for a perfect map, as scikit-learn does.
+    Hides: class imbalance: with rare positives a map full of false alarms is near 1; and calibration.
+    Use: for the ranking of pixels where both classes are common; where positives are rare, `average_precision`.
     Differs: VISCERAL and miseval take one confusion matrix for a curve (that is balanced accuracy).
     Reference: Hanley and McNeil, Radiology 143, 1982; McClish, Medical Decision Making 9, 1989.
 
@@ -74,6 +76,9 @@ def average_precision(s: Histogram, rule: str = "step") -> Values:
     By steps: the sum over thresholds of (recall gained) x (precision there), the mean over positive pixels
     of the precision at their score. Range 0 to 1; the share of positives for chance. Undefined without
     positives; 1 without negatives.
+    Hides: calibration and the threshold to use; its value for chance is the share of positives, so data sets cannot
+    be compared.
+    Use: for rare positives, with the prevalence beside it.
     Differs: `rule=trapezoid` joins the points by lines, from recall 0 and precision 1 on (too high: precision
     is not linear in recall; Davis and Goadrich, ICML 2006); `rule=interpolated` takes for each recall the best
     precision at that or any higher recall (PASCAL VOC since 2010). scikit-learn's value is the step rule's.
@@ -103,6 +108,8 @@ def recall_at(s: Histogram, precision: float) -> Values:
 
     Range 0 to 1; 0 where no threshold has the precision. Undefined without positives. Points of the curve
     only: nothing is interpolated.
+    Hides: how the map does at any other precision; it jumps on small data.
+    Use: where a false alarm rate is given from outside and the threshold may follow from it.
 
     >>> recall_at(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]), precision=0.6)  # 2/3 at 0.35
     1.0
@@ -119,6 +126,8 @@ def sensitivity_at(s: Histogram, specificity: float) -> Values:
 
     Range 0 to 1; 0 where only a threshold above all scores has the specificity. Undefined where a class is
     absent. Points of the curve only: nothing is interpolated.
+    Hides: how many false alarms that is in pixels: 1 % of a large background exceeds a small object.
+    Use: for screening, where the specificity is given from outside.
 
     >>> sensitivity_at(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]), specificity=0.9)
     0.5
@@ -137,6 +146,8 @@ def best_threshold(s: Scores, metric: Metric[Confusion, Any] | str) -> Values:
 
     One of the scores that occur; of several that are equally good the highest. Undefined where the metric is
     at every threshold. Chosen and judged on the same images, the metric is too good: choose on others.
+    Hides: that it was chosen on these very images: the score it reaches is too good for new ones.
+    Use: on validation data, to fix the threshold before the test data are looked at.
 
     >>> best_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]), metric="dice")  # 4/5 there
     0.35
@@ -160,6 +171,8 @@ def brier(s: Histogram) -> Values:
 
     Range 0 to 1, lower is better. Undefined without pixels. Judges calibration and discrimination together; always
     predicting the share p of positives gives p (1 - p), so a low value is easy where positives are rare.
+    Hides: ranking and calibration apart; with rare positives a map of zeros is near 0.
+    Use: to compare probabilities as a whole, between maps of the same data set only.
     Reference: Brier, Monthly Weather Review 78, 1950 (there summed over both classes: twice this).
 
     >>> round(brier(np.array([0, 1]), np.array([0.1, 0.8])), 4)  # (0.01 + 0.04) / 2
@@ -174,6 +187,8 @@ def log_loss(s: Histogram, eps: float = 2.0**-52) -> Values:
 
     From 0 up, lower is better; ln 2 = 0.693 for a score of 0.5 everywhere. Undefined without pixels. Scores are
     kept between `eps` and 1 - `eps`, so a pixel that was wrong with certainty costs -ln(eps) = 36 and not infinity.
+    Hides: where it comes from: a few sure and wrong pixels outweigh all others.
+    Use: where probabilities feed a decision and certainty in error is dear; else `brier`.
     Differs: scikit-learn takes for eps the precision of the array's type, so that the same scores as float32
     cost 16 there, and as float16 7; here it is that of float64 always. PyTorch's loss stops at 100.
     Reference: Good, Journal of the Royal Statistical Society B 14, 1952.
@@ -196,6 +211,10 @@ def ece(s: Histogram, bins: int = 15) -> Values:
     The mean over bins of the score, of equal width and closed above (0 belongs to the first), weighted by their
     pixels. Range 0 to 1, lower is better. Undefined without pixels. Depends on the bins; a constant score of the
     right share has 0.
+    Hides: whether the map can tell classes apart (a constant at the prevalence gives 0), and opposite errors within
+    a bin.
+    Use: for whether scores may be read as probabilities, with `average_precision` beside it; look at the
+    reliability curve.
     Differs: this is the calibration of the positive class; for two classes Guo et al. take the confidence of the
     predicted class, max(score, 1 - score), against accuracy. torchmetrics closes the bins below.
     Reference: Naeini et al., AAAI 2015; Guo et al., ICML 2017.
@@ -212,6 +231,8 @@ def mce(s: Histogram, bins: int = 15) -> Values:
     """Maximum calibration error: the greatest |share of positives - mean score| of a bin (the bins of `ece`).
 
     Range 0 to 1, lower is better. Undefined without pixels. Decided by one bin, perhaps of few pixels.
+    Hides: how many pixels the worst bin holds: few decide it.
+    Use: where no score may mislead; with the number of pixels by bin beside it.
     Reference: Naeini et al., AAAI 2015.
 
     >>> round(mce(np.array([0, 1, 1, 1]), np.array([0.1, 0.1, 0.9, 0.9])), 4)

@@ -46,6 +46,8 @@ def ap_gain(e: Encounters, kind: str, iou: float = 0.5) -> Values:
     Of a class it is the gain of that class: to mend a classification takes a false positive from one class and gives a
     right detection to another. Range 0 to 1; a loss, which mending can bring to the mean over classes, is 0.
     Undefined for a class without objects, before or after.
+    Hides: that errors stand in one another's way: gains of two kinds do not add up.
+    Use: to choose what to work on next; the greatest gain is the first candidate.
     Differs: tidecv prints percent, and its rules are not those of COCO's AP (see above).
     Reference: Bolya et al., ECCV 2020.
 
@@ -71,6 +73,8 @@ def detection_errors(e: Encounters, kind: str, iou: float = 0.5) -> Values:
 
     Of a class it is the number of detections of that class, or of missed objects; over all classes it is the sum.
     Range 0 upwards.
+    Hides: what they cost: many errors of low score may cost nothing.
+    Use: with `ap_gain`, to see how many cases are behind a gain.
     Reference: Bolya et al., ECCV 2020.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)

@@ -126,6 +126,10 @@ def ap(d: Detections) -> Values:
     """Average precision of scored objects: the area under the precision-recall curve, mean over IoU 0.5 to 0.95.
 
     Range 0 to 1. Undefined for a class without objects in the ground truth.
+    Hides: the threshold at which the model will be used, false positives of low score (nearly free), and how boxes
+    or masks err.
+    Use: to rank detectors as the field does; then `detection_f1` at an operating point and `ap_gain` for the kinds
+    of error.
     Differs: pycocotools prints -1 where it is undefined. A perfect result is 0.9999999999999998 there, and here.
     Cityscapes takes the area without interpolation (`convention="cityscapes"`).
     Reference: Lin et al., Microsoft COCO, ECCV 2014; Cordts et al., The Cityscapes dataset, CVPR 2016.
@@ -144,6 +148,8 @@ def ap50(d: Detections) -> Values:
     """Average precision of scored objects at IoU 0.5 alone; see `ap`.
 
     Range 0 to 1. Undefined for a class without objects in the ground truth.
+    Hides: how well objects are drawn beyond half.
+    Use: where finding matters more than outlining, or outlines are vague.
 
     >>> gt, pred = np.repeat([1, 0], [200, 100]), np.repeat([1, 0], [150, 150])
     >>> round(ap50(gt, pred, scores={1: 0.9}), 9)  # an IoU of 150 / 200
@@ -157,6 +163,8 @@ def ap75(d: Detections) -> Values:
     """Average precision of scored objects at IoU 0.75 alone; see `ap`.
 
     Range 0 to 1. Undefined for a class without objects in the ground truth.
+    Hides: objects that are found and drawn loosely: they count as missed and as false.
+    Use: where outlines matter, beside `ap50`.
 
     >>> gt, pred = np.repeat([1, 0], [200, 100]), np.repeat([1, 0], [150, 150])
     >>> round(ap75(gt, pred, scores={1: 0.9}), 9)  # an IoU of 150 / 200
@@ -170,6 +178,8 @@ def ap_small(d: Detections) -> Values:
     """Average precision of objects of up to 32 x 32 pixels; see `ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth, and under `cityscapes`.
+    Hides: how few objects that may be: look at their number and interval.
+    Use: with `ap_medium` and `ap_large`, to see what size the model fails at.
     Differs: the area of an object is the one that its file declares, which need not be that of its mask.
 
     >>> both = np.repeat([1, 0], [100, 100])
@@ -184,6 +194,8 @@ def ap_medium(d: Detections) -> Values:
     """Average precision of objects of 32 x 32 to 96 x 96 pixels; see `ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth, and under `cityscapes`.
+    Hides: how few objects that may be: look at their number and interval.
+    Use: with `ap_small` and `ap_large`, to see what size the model fails at.
     Differs: the area of an object is the one that its file declares, which need not be that of its mask.
 
     >>> both = np.repeat([1, 0], [2000, 100])
@@ -198,6 +210,8 @@ def ap_large(d: Detections) -> Values:
     """Average precision of objects of at least 96 x 96 pixels; see `ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth, and under `cityscapes`.
+    Hides: how few objects that may be: look at their number and interval.
+    Use: with `ap_small` and `ap_medium`, to see what size the model fails at.
     Differs: the area of an object is the one that its file declares, which need not be that of its mask.
 
     >>> both = np.repeat([1, 0], [10000, 100])
@@ -213,6 +227,8 @@ def ar_1(d: Detections) -> Values:
 
     Range 0 to 1. Undefined for a class without objects in the ground truth, and under `lvis` and `cityscapes`,
     which have other caps.
+    Hides: false positives altogether, and in images of several objects all but one.
+    Use: for images of one object of a class each; elsewhere `ar_100`.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
     >>> ar_1(gt, pred, scores={1: 0.9, 2: 0.5}, convention="coco")  # one of two objects
@@ -227,6 +243,8 @@ def ar_10(d: Detections) -> Values:
 
     Range 0 to 1. Undefined for a class without objects in the ground truth, and under `lvis` and `cityscapes`,
     which have other caps.
+    Hides: false positives altogether: ten guesses a class are free.
+    Use: where up to ten proposals are looked at; with `ap` beside it.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
     >>> ar_10(gt, pred, scores={1: 0.9, 2: 0.5})  # one of two objects
@@ -241,6 +259,8 @@ def ar_100(d: Detections) -> Values:
 
     Range 0 to 1. Undefined for a class without objects in the ground truth, and under `lvis` and `cityscapes`,
     which have other caps.
+    Hides: false positives altogether: a hundred guesses a class are free.
+    Use: for what a detector could find at best, as of proposals; never alone.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
     >>> ar_100(gt, pred, scores={1: 0.9, 2: 0.5})  # one of two objects
@@ -255,6 +275,8 @@ def ar_300(d: Detections) -> Values:
 
     Range 0 to 1. Undefined for a class without objects in the ground truth, and except under `lvis`, which
     allows 300 of all classes.
+    Hides: false positives altogether: 300 guesses are free.
+    Use: with LVIS, whose images may hold that many objects; never alone.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
     >>> ar_300(gt, pred, scores={1: 0.9, 2: 0.5})  # not a cap of COCO's
@@ -268,6 +290,8 @@ def ar_small(d: Detections) -> Values:
     """Average recall of objects of up to 32 x 32 pixels, at the greatest number of detections; see `ar_100`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth, and under `cityscapes`.
+    Hides: false positives altogether, and how few objects that may be.
+    Use: with the other sizes, to see what size the model does not find.
 
     >>> gt = np.repeat([1, 0], [100, 100])
     >>> pred = 1 - gt
@@ -282,6 +306,8 @@ def ar_medium(d: Detections) -> Values:
     """Average recall of objects of 32 x 32 to 96 x 96 pixels, at the greatest number of detections; see `ar_100`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth, and under `cityscapes`.
+    Hides: false positives altogether, and how few objects that may be.
+    Use: with the other sizes, to see what size the model does not find.
 
     >>> gt = np.repeat([1, 0], [2000, 100])
     >>> pred = 1 - gt
@@ -296,6 +322,8 @@ def ar_large(d: Detections) -> Values:
     """Average recall of objects of at least 96 x 96 pixels, at the greatest number of detections; see `ar_100`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth, and under `cityscapes`.
+    Hides: false positives altogether, and how few objects that may be.
+    Use: with the other sizes, to see what size the model does not find.
 
     >>> gt = np.repeat([1, 0], [10000, 100])
     >>> pred = 1 - gt
@@ -310,6 +338,8 @@ def ap_rare(d: Detections) -> Values:
     """Average precision of the classes that LVIS calls rare (at most 10 training images); see `ap`.
 
     Range 0 to 1. Undefined for a class of another group, and where the file names no groups.
+    Hides: how few objects stand behind it: its interval is wide.
+    Use: with long-tailed data, to see what the tail costs.
     Reference: Gupta et al., LVIS, CVPR 2019.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
@@ -324,6 +354,8 @@ def ap_common(d: Detections) -> Values:
     """Average precision of the classes that LVIS calls common (11 to 100 training images); see `ap`.
 
     Range 0 to 1. Undefined for a class of another group, and where the file names no groups.
+    Hides: the tail and the head of the classes.
+    Use: with long-tailed data, between `ap_rare` and `ap_frequent`.
     Reference: Gupta et al., LVIS, CVPR 2019.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
@@ -338,6 +370,8 @@ def ap_frequent(d: Detections) -> Values:
     """Average precision of the classes that LVIS calls frequent (more than 100 training images); see `ap`.
 
     Range 0 to 1. Undefined for a class of another group, and where the file names no groups.
+    Hides: the tail: a model that knows the head alone does well.
+    Use: with long-tailed data, to see what the tail costs.
     Reference: Gupta et al., LVIS, CVPR 2019.
 
     >>> gt, pred = np.repeat([1, 2, 0], 100), np.repeat([1, 0, 2], 100)
@@ -354,6 +388,8 @@ def boundary_ap(d: Detections) -> Values:
     The boundary of a mask is what lies within 2 % of the image's diagonal of its outline, the image's edge included.
     It asks for fine outlines where the IoU of large masks no longer does. Of a crowd the masks alone count.
     Range 0 to 1. Undefined for a class without such objects in the ground truth.
+    Hides: what of it is the outline and what the find: a missed object and a ragged one count alike.
+    Use: where outlines of large objects matter, beside `ap` over masks.
     Reference: Cheng et al., Boundary IoU, CVPR 2021.
 
     >>> square = np.zeros((40, 40), int)
@@ -369,6 +405,8 @@ def boundary_ap50(d: Detections) -> Values:
     """Boundary AP at IoU 0.5 alone; see `boundary_ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth.
+    Hides: how well outlines are drawn beyond half.
+    Use: beside `ap50`: the difference is what outlines cost.
 
     >>> square = np.zeros((40, 40), int)
     >>> square[5:35, 5:35] = 1
@@ -383,6 +421,8 @@ def boundary_ap75(d: Detections) -> Values:
     """Boundary AP at IoU 0.75 alone; see `boundary_ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth.
+    Hides: objects that are found and drawn raggedly: they count as missed.
+    Use: beside `ap75`: the difference is what outlines cost.
 
     >>> square = np.zeros((40, 40), int)
     >>> square[5:35, 5:35] = 1
@@ -397,6 +437,8 @@ def boundary_ap_small(d: Detections) -> Values:
     """Boundary AP of objects of up to 32 x 32 pixels; see `boundary_ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth.
+    Hides: that small objects are nearly all boundary, so it is close to `ap_small`.
+    Use: for completeness beside the large ones.
 
     >>> square = np.zeros((40, 40), int)
     >>> square[5:35, 5:35] = 1
@@ -411,6 +453,8 @@ def boundary_ap_medium(d: Detections) -> Values:
     """Boundary AP of objects of 32 x 32 to 96 x 96 pixels; see `boundary_ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth.
+    Hides: how few objects that may be: look at their number and interval.
+    Use: beside `ap_medium`: the difference is what outlines cost.
 
     >>> square = np.zeros((40, 40), int)
     >>> square[5:35, 5:35] = 1
@@ -425,6 +469,8 @@ def boundary_ap_large(d: Detections) -> Values:
     """Boundary AP of objects of at least 96 x 96 pixels; see `boundary_ap`.
 
     Range 0 to 1. Undefined for a class without such objects in the ground truth.
+    Hides: how few objects that may be: look at their number and interval.
+    Use: beside `ap_large`, where the difference is greatest.
 
     >>> square = np.zeros((40, 40), int)
     >>> square[5:35, 5:35] = 1

@@ -182,6 +182,8 @@ def object_precision(
 
     Range 0 to 1. 0 where there are objects and nothing is predicted; undefined where there are neither.
     `iou` has no default: 0.5 is the usual one. StarDist gives 0 where it is undefined.
+    Hides: missed objects: one sure object gives 1; how well it is drawn beyond the threshold.
+    Use: with `object_recall`, where false finds are dear.
 
     >>> object_precision([1, 1, 0, 2], [1, 1, 2, 0], iou=0.5)
     0.5
@@ -204,6 +206,8 @@ def object_recall(
     Range 0 to 1. Undefined where the ground truth has no object, whatever is predicted. `size=32:96` looks at
     objects of 32 pixels or more and less than 96 alone; `size=96:` has no upper end, `size=:32` no lower one.
     What they were matched with may have any size.
+    Hides: invented objects: covering everything finds all; how well they are drawn beyond the threshold.
+    Use: with `object_precision`, where misses are dear; by size, as small ones are missed first.
 
     >>> object_recall([1, 1, 0, 2, 3], [1, 1, 2, 0, 0], iou=0.5)
     0.3333333333333333
@@ -233,6 +237,8 @@ def object_f1(
     """Object F1: the harmonic mean of object precision and recall, 2 TP / (2 TP + FP + FN).
 
     Range 0 to 1. Undefined where there are no objects on either side. At the same threshold rule it is `rq`.
+    Hides: which of misses and false finds prevails; how well objects are drawn beyond the threshold.
+    Use: to count and find objects; with several thresholds to see how strict it is.
     Reference: Caicedo et al., Nature Methods 16, 2019.
 
     >>> object_f1([1, 1, 0, 2], [1, 1, 2, 0], iou=0.5)  # 2 / (2 + 1 + 1)
@@ -250,6 +256,8 @@ def object_accuracy(
 
     Range 0 to 1. Undefined where there are no objects on either side. It is no area under a curve: that is `ap`.
     `object_accuracy(iou=0.5:0.95)`, mean over images, is the score of the Data Science Bowl 2018.
+    Hides: which of misses and false finds prevails; it is the F1 bent downwards, so it looks worse.
+    Use: to compare with StarDist, Cellpose and the Data Science Bowl; it is no area under a curve.
     Differs: five definitions go by the name AP (Hirling et al., Nature Methods 2023).
     Reference: Schmidt et al., Cell detection with star-convex polygons, MICCAI 2018.
 
@@ -268,6 +276,8 @@ def mean_matched_iou(
 
     Range from the threshold to 1. Undefined without a match. Says nothing of what was missed; read
     `object_recall` beside it. StarDist calls it mean_matched_score and gives 0 without a match.
+    Hides: everything that was not matched: to predict easy objects alone raises it.
+    Use: beside `object_f1`, never alone.
 
     >>> mean_matched_iou([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # one match of 3 in 4 pixels
     0.75
@@ -287,6 +297,8 @@ def pq(
 
     Range 0 to 1. Undefined where there are no objects on either side. A match is IoU > 0.5, void left out.
     `among=things` or `among=stuff` restricts it to these classes.
+    Hides: whether it fell by finding or by drawing; small objects weigh as large ones, and IoU 0.49 counts as 0.
+    Use: for panoptic maps, with `sq` and `rq` beside it; for objects of few pixels prefer counts.
     Differs: StarDist, panoptica and MONAI take IoU >= 0.5; torchmetrics also forgives objects that are
     predicted void; PQ punishes small objects hard (Foucart et al., Scientific Reports 2023).
     Reference: Kirillov et al., Panoptic segmentation, CVPR 2019.
@@ -306,6 +318,8 @@ def sq(
 
     Range 0.5 to 1. Undefined without a match; under convention `panoptic` 0 for a class that has objects and no
     match, and this 0 is in the mean over classes.
+    Hides: everything that was not matched, as `mean_matched_iou`.
+    Use: beside `rq`, to read `pq`.
 
     >>> sq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])
     0.75
@@ -321,6 +335,8 @@ def rq(
     """Recognition quality: TP / (TP + FP / 2 + FN / 2), the F1 of objects at IoU > 0.5.
 
     Range 0 to 1. Undefined where there are no objects on either side.
+    Hides: how well objects are drawn beyond IoU 0.5.
+    Use: beside `sq`, to read `pq`.
 
     >>> rq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 1 / (1 + 1/2)
     0.6666666666666666
@@ -359,6 +375,8 @@ def boundary_pq(
     border of the image; d is `width` times the image diagonal, rounded, at least 1. What is void or a crowd
     excuses predictions by their pixels, as in `pq`. Range 0 to 1. Undefined where there are no objects on
     either side.
+    Hides: errors inside large segments, and whether it fell by finding or by drawing.
+    Use: beside `pq`, where outlines matter.
     Differs: boundary-iou-api counts the boundary of a segment whose id is the greatest category id plus 1 with
     the inside of all other segments; a run with `--convention panoptic` does so too. Everywhere else they agree.
     Reference: Cheng et al., Boundary IoU, CVPR 2021.
@@ -381,6 +399,9 @@ def aji(o: Overlap, convention: str | None = None) -> Values:
     The best is the prediction with the greatest IoU; one prediction may be the best of several objects. The
     denominator sums the unions of these pairs, objects without a partner, and predictions that are nobody's
     best. Range 0 to 1. Undefined where there are no objects on either side.
+    Hides: which objects err: one large invented or merged object weighs by its pixels, and a prediction may be used
+    twice.
+    Use: to compare with published MoNuSeg results; else `aji_plus` or `object_f1`.
     Differs: equal IoUs go to the prediction that shares more pixels, under `monuseg` (which adds 1e-6 to the
     union) to the first id; under `cellpose` partners are one-to-one and the denominator is the union of both
     foregrounds.
@@ -407,6 +428,8 @@ def aji_plus(o: Overlap) -> Values:
 
     Otherwise as `aji`, which punishes a merged prediction once for each object that it holds. Range 0 to 1.
     Undefined where there are no objects on either side.
+    Hides: small objects: everything weighs by its pixels.
+    Use: for crowded cells, with `object_f1` beside it, which counts each object once.
     Reference: Graham et al., HoVer-Net, Medical Image Analysis 58, 2019.
 
     >>> round(aji_plus([1, 1, 2, 2, 2], [1, 1, 1, 1, 1]), 4)  # object 2 shares 3 of 5, object 1 is left: 3 / 7
@@ -446,6 +469,8 @@ def sbd(o: Overlap) -> Values:
 
     Range 0 to 1. Undefined where there are no objects on either side, 0 where on one. Pooled, the means are
     over all objects.
+    Hides: invented objects in one direction and missed ones in the other: only the lesser counts.
+    Use: to compare with leaf segmentation (CVPPP); with `count_error` beside it.
     Reference: Scharr et al., Machine Vision and Applications 27, 2016 (leaf segmentation, CVPPP).
 
     >>> sbd([1, 1, 2, 2], [1, 1, 1, 1])  # each object has Dice 4/6, so has the prediction
@@ -468,6 +493,8 @@ def seg(o: Overlap) -> Values:
     That is the one that holds more than half of the object; an object without one scores 0. Range 0 to 1.
     Undefined without objects in the ground truth. Does not see what was predicted too much: read
     `object_precision` beside it.
+    Hides: invented objects altogether.
+    Use: to compare with the Cell Tracking Challenge; with `object_precision` beside it.
     Reference: Maska et al., Bioinformatics 30, 2014.
 
     >>> seg([1, 1, 1, 1, 2, 2], [1, 1, 1, 0, 2, 0])  # 3/4, and exactly half of object 2 is not enough
@@ -488,6 +515,8 @@ def splits(o: Overlap, share: float = 0.5) -> Values:
 
     An object holds a prediction that lies by more than `share` on it. From 0 up. A crumb is a piece too, so read
     `object_recall` beside it. The mean over images is the number per image.
+    Hides: how large the pieces are; a speck beside a whole object is a split if it counts as a part.
+    Use: to see over-segmentation; relate it to the number of objects.
 
     >>> splits([1, 1, 1, 1], [1, 1, 2, 2])
     1.0
@@ -500,6 +529,8 @@ def merges(o: Overlap, share: float = 0.5) -> Values:
     """Merges: how many predictions hold two objects or more.
 
     A prediction holds an object that lies by more than `share` in it. From 0 up.
+    Hides: how many objects run together in each.
+    Use: to see under-segmentation, which costs counts most; relate it to the number of objects.
 
     >>> merges([1, 1, 2, 2], [1, 1, 1, 1])
     1.0
@@ -514,6 +545,8 @@ def count_error(o: Overlap, absolute: bool = False) -> Values:
     Pooled it is the sum over images, where too many here and too few there cancel out; `absolute=True` sums the
     absolute differences of the images, and its mean over images is |DiC|. Crowds, and predictions that they or
     void excuse, are not counted.
+    Hides: errors that cancel: as many misses as false finds give 0, and the mean over images does the same.
+    Use: where nothing but the count is wanted; with `object_f1` beside it.
 
     >>> count_error([1, 2, 3], [1, 0, 2])
     -1.0

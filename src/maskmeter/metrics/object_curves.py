@@ -47,6 +47,8 @@ def froc_score(s: ObjectScores, connectivity: int | None = None) -> Values:
 
     The sensitivity at a rate is the highest of a threshold with at most that many false positives an image, 0 where
     there is none. Range 0 to 1. Undefined without objects.
+    Hides: sensitivity below an eighth and above eight false finds an image; sizes and outlines.
+    Use: for lesion detection, where readers bear a few false finds an image.
     Differs: the score of LUNA16 (competition performance metric) draws lines between the points of the curve, and
     takes every candidate's score as a threshold; here the thresholds are 0.01 to 0.99.
     Reference: Niemeijer et al., IEEE Transactions on Medical Imaging 30, 2011; Setio et al., Medical Image Analysis
@@ -66,6 +68,8 @@ def froc_sensitivity(s: ObjectScores, false_per_image: float, connectivity: int 
 
     The highest sensitivity of a threshold with at most that many false positives an image, 0 where there is none.
     Range 0 to 1. Undefined without objects. Points of the curve only: nothing is interpolated.
+    Hides: the rest of the curve.
+    Use: where the false finds that readers bear are known.
     Reference: Bunch et al., Proc. SPIE 127, 1977.
 
     >>> gt, score = np.array([[1, 0, 1, 0, 0]]), np.array([[0.9, 0.0, 0.3, 0.0, 0.6]])
@@ -84,6 +88,8 @@ def best_object_f1(s: ObjectScores, iou: float, connectivity: int | None = None)
     A component of the map finds an object from an IoU of `iou` on, one to one. Range 0 to 1. Undefined without objects.
     Chosen and judged on the same images, the threshold makes it too good: choose it on others, and judge the objects
     of the map cut there with `object_f1`.
+    Hides: that its threshold was chosen on these very images.
+    Use: to compare score maps of objects before a threshold is fixed.
 
     >>> gt, score = np.array([[1, 0, 1, 0, 0]]), np.array([[0.9, 0.0, 0.3, 0.0, 0.6]])
     >>> best_object_f1(gt, score, iou=0.5)  # at 0.3: two found, one invented

@@ -141,6 +141,8 @@ def detection_precision(d: Detections, score: Score, iou: float = 0.5) -> Values
     iou    the IoU from which on a detection is right, one of 0.5, 0.55, ... 0.95
 
     Over all classes: of all detections together. Range 0 to 1. Undefined without detections of such a score.
+    Hides: missed objects, and any other score.
+    Use: at the score that will be used, with `detection_recall`.
 
     >>> gt, pred = np.repeat([1, 0, 2], 100), np.repeat([1, 2, 3], 100)
     >>> [detection_precision(gt, pred, scores={1: 0.9, 2: 0.8, 3: 0.7}, score=s) for s in (0.75, 0.9)]
@@ -158,6 +160,8 @@ def detection_recall(d: Detections, score: Score, iou: float = 0.5) -> Values:
     iou    the IoU from which on a detection is right, one of 0.5, 0.55, ... 0.95
 
     Over all classes: of all objects together. Range 0 to 1. Undefined without objects.
+    Hides: false finds, and any other score.
+    Use: at the score that will be used, with `detection_precision`.
 
     >>> gt, pred = np.repeat([1, 0, 2], 100), np.repeat([1, 2, 3], 100)
     >>> [detection_recall(gt, pred, scores={1: 0.9, 2: 0.8, 3: 0.7}, score=s) for s in (0.75, 0.7)]
@@ -175,6 +179,8 @@ def detection_f1(d: Detections, score: Score, iou: float = 0.5) -> Values:
     iou    the IoU from which on a detection is right, one of 0.5, 0.55, ... 0.95
 
     Over all classes: of all detections and objects together. Range 0 to 1. Undefined without either.
+    Hides: which of misses and false finds prevails.
+    Use: at the score that will be used; `score=best` is too good for new images.
 
     >>> gt, pred = np.repeat([1, 0, 2], 100), np.repeat([1, 2, 3], 100)
     >>> [detection_f1(gt, pred, scores={1: 0.9, 2: 0.8, 3: 0.7}, score=s) for s in (0.8, "best")]
@@ -190,6 +196,8 @@ def best_score(d: Detections, iou: float = 0.5) -> Values:
 
     Of a class it is that of the class alone; of several scores the greatest. Undefined where nothing is found at any.
     It is the best of the data that it is judged on, so the F1 there flatters; take it from other data where you can.
+    Hides: that it was chosen on these very images.
+    Use: on validation data, to fix the score before the test data are looked at.
 
     >>> gt, pred = np.repeat([1, 0, 2], 100), np.repeat([1, 2, 3], 100)
     >>> best_score(gt, pred, scores={1: 0.9, 2: 0.8, 3: 0.7})
@@ -287,6 +295,8 @@ def detection_ece(d: Detections, iou: float = 0.5, bins: int = 15) -> Values:
     The mean over bins of the score, of equal width and closed above (0 belongs to the first), weighted by their
     detections. All detections that count are there, whatever their score; objects that are missed play no part.
     Over all classes: of all detections together. Range 0 to 1. Undefined without detections.
+    Hides: missed objects, which have no score, and whether scores tell right from wrong.
+    Use: for whether scores may be read as probabilities, with `ap` beside it.
     Differs: detectors are often cut at a score before they are looked at, which moves it. Küppers et al. bin by place
     and size as well (D-ECE).
     Reference: Küppers et al., CVPR Workshops 2020.

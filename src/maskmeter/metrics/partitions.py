@@ -84,6 +84,8 @@ def voi_split(o: Overlap, background: bool = True) -> Values:
     Sum of n log2(a / n) / N. From 0 up; undefined without pixels. `voi_split + voi_merge` is the whole variation.
     scikit-image's variation_of_information gives (split, merge) in this order and counts the background; in
     connectomics it is left out (`background=False`).
+    Hides: which objects are cut up; large ones weigh by their pixels.
+    Use: for neurites and other segmentations without classes, always with `voi_merge`.
     Reference: Meila, Journal of Multivariate Analysis 98, 2007; Nunez-Iglesias et al., PLoS ONE 8, 2013.
 
     >>> voi_split([1, 1, 1, 1], [1, 1, 2, 2])  # one bit says which half
@@ -97,6 +99,8 @@ def voi_merge(o: Overlap, background: bool = True) -> Values:
     """Variation of information, merge part: H(ground truth | prediction) in bits, how far segments run together.
 
     Sum of n log2(b / n) / N. From 0 up; undefined without pixels. See `voi_split`.
+    Hides: which objects run together; large ones weigh by their pixels.
+    Use: for neurites and other segmentations without classes, always with `voi_split`.
 
     >>> voi_merge([1, 1, 2, 2], [1, 1, 1, 1])
     1.0
@@ -116,6 +120,8 @@ def adapted_rand_error(o: Overlap, background: bool = False) -> Values:
 
     Of two different pixels of an image, P counts the pairs that are together on both sides, A those together in
     the ground truth, B those in the prediction. Range 0 to 1. Undefined where no two pixels are together.
+    Hides: small objects: pairs grow with the square of the size; splits and merges apart.
+    Use: to compare with published connectomics results; with `voi_split` and `voi_merge` beside it.
     Differs: by default the background of the ground truth is left out and that of the prediction is one segment,
     as in scikit-image (which names its precision and recall the other way round) and in the SNEMI3D challenge,
     whose code counts background in the prediction as single pixels.
@@ -134,6 +140,8 @@ def rand_index(o: Overlap, background: bool = True) -> Values:
 
     Range 0 to 1. Undefined with fewer than two pixels. Close to 1 for many small objects, whatever the
     prediction; read `adapted_rand_error` beside it.
+    Hides: nearly everything where there are many objects: most pairs are apart on both sides, so it is close to 1.
+    Use: to compare with published numbers; else `adapted_rand_error`.
     Reference: Rand, Journal of the American Statistical Association 66, 1971.
 
     >>> rand_index([1, 1, 2, 2], [1, 1, 1, 2])  # of 6 pairs: {1,2} together, {1,4} and {2,4} apart

@@ -36,6 +36,8 @@ def iou(c: Confusion, empty: str | None = None) -> Values:
     """Intersection over union (Jaccard index): TP / (TP + FP + FN).
 
     Range 0 to 1. Undefined where the class is in neither mask (see `empty` above).
+    Hides: outlines of large objects and the fate of single objects; small objects drown in large ones when pooled.
+    Use: as the usual overlap of classes; with a boundary metric for shape and object metrics for counts.
     Differs: torchmetrics gives -1 for an absent class, miseval 0, SimpleITK 1.8e308.
     Reference: Jaccard 1912; Everingham et al., The PASCAL Visual Object Classes Challenge, IJCV 2010.
 
@@ -51,6 +53,8 @@ def mean_iou(c: Confusion, empty: str | None = None) -> Values:
 
     Range 0 to 1. Undefined where no class has a value. Pooled over a data set it is the number of PASCAL
     VOC and Cityscapes; the mean over images weighs small objects more (Wang et al., NeurIPS 2023).
+    Hides: which class fails; rare classes weigh as common ones, and their values are unsure.
+    Use: to rank semantic segmentations; with `iou` by class beside it.
     Differs: seven averages go by this name (torchmetrics means over (image, class) pairs, smp over all
     pixels); ultralytics leaves out classes that are predicted but absent from the ground truth.
 
@@ -65,6 +69,8 @@ def frequency_weighted_iou(c: Confusion) -> Values:
     """IoU weighted by how often each class occurs: sum of (TP + FN) IoU / all pixels.
 
     Range 0 to 1. Undefined without pixels. Large classes decide; read `mean_iou` beside it.
+    Hides: rare classes altogether.
+    Use: where pixels count and classes do not; with `mean_iou` beside it.
     Reference: Long et al., Fully convolutional networks for semantic segmentation, CVPR 2015.
 
     >>> round(frequency_weighted_iou(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])), 4)  # 3/4 of 3/4
@@ -79,6 +85,9 @@ def dice(c: Confusion, empty: str | None = None) -> Values:
     """Dice coefficient (F1, Sorensen index): 2 TP / (2 TP + FP + FN) = 2 IoU / (1 + IoU).
 
     Range 0 to 1. Undefined where the class is in neither mask (see `empty` above).
+    Hides: the same as `iou`, of which it is a function: do not report both as two findings; it is kinder to large
+    errors.
+    Use: where the field does (medicine); with a boundary metric in mm, and never for objects of few voxels alone.
     Differs: MONAI drops every case with an empty ground truth, so hallucinations cost nothing there;
     MedPy and MetricsReloaded give 1 for two empty masks.
     Reference: Dice 1945; Zijdenbos et al., IEEE TMI 1994.
@@ -94,6 +103,8 @@ def mean_dice(c: Confusion, empty: str | None = None) -> Values:
     """Mean Dice: the mean of `dice` over the classes that occur in ground truth or prediction.
 
     Range 0 to 1. Undefined where no class has a value.
+    Hides: which class fails; rare classes weigh as common ones.
+    Use: to rank segmentations where the field uses Dice; with `dice` by class beside it.
     Differs: FiftyOne's Dice over all classes with the background is the pixel accuracy; nnU-Net leaves the
     background out (`average = false` in the label file).
 
@@ -109,6 +120,8 @@ def precision(c: Confusion) -> Values:
 
     Range 0 to 1. 0 where the class is in the ground truth and nothing was predicted (a miss is not left out);
     undefined where it is in neither.
+    Hides: what was missed: one sure pixel gives 1.
+    Use: with `recall`, where false alarms are dear.
     Differs: scikit-learn gives 0 with a warning wherever nothing was predicted.
 
     >>> precision(np.array([True, False, False]), np.array([True, True, False]))
@@ -122,6 +135,8 @@ def recall(c: Confusion) -> Values:
     """Recall (sensitivity, true positive rate, class accuracy): TP / (TP + FN), how much was found.
 
     Range 0 to 1. Undefined where the ground truth has none of the class, whatever is predicted.
+    Hides: false alarms: predicting everything gives 1.
+    Use: with `precision`, where misses are dear.
     Differs: scikit-learn gives 0 with a warning there.
 
     >>> recall(np.array([True, True, False]), np.array([True, False, True]))
@@ -136,6 +151,8 @@ def specificity(c: Confusion) -> Values:
 
     Range 0 to 1. Undefined where every pixel belongs to the class. Close to 1 whenever the class is small,
     whatever the prediction; read `precision` beside it.
+    Hides: nearly everything where the class is small: the background makes it close to 1.
+    Use: where the background is as common as the class; else `precision`.
 
     >>> specificity(np.array([True, False, False, False]), np.array([True, True, False, False]))  # 2 of 3
     0.6666666666666666
@@ -150,6 +167,8 @@ def fbeta(c: Confusion, beta: float, empty: str | None = None) -> Values:
 
     (1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP). Range 0 to 1. `beta` has no default; at 1 it is `dice`.
     Undefined where the class is in neither mask (see `empty` above).
+    Hides: which of misses and false alarms prevails.
+    Use: where their costs differ and are known: beta 2 for misses, 0.5 for false alarms; at 1 it is `dice`.
     Reference: van Rijsbergen, Information Retrieval, 1979.
 
     >>> fbeta(np.array([True, True, False]), np.array([True, False, False]), beta=2)  # 5 / (5 + 4)
@@ -167,6 +186,8 @@ def accuracy(c: Confusion) -> Values:
 
     Range 0 to 1. Undefined without pixels. Misleads where one class is large: predicting it everywhere scores
     its share. Read `mean_iou` or `mean_accuracy` beside it.
+    Hides: rare classes: predicting the largest class everywhere already gives its share.
+    Use: where classes are of like size; else `mean_iou` or `mcc`.
 
     >>> accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
     0.75
@@ -180,6 +201,8 @@ def mean_accuracy(c: Confusion) -> Values:
 
     Range 0 to 1. Over the classes of the ground truth; undefined where it has none. Ignores how much was
     predicted too much; read `mean_iou` beside it.
+    Hides: false alarms: a class that is predicted too often loses nothing itself.
+    Use: beside `mean_iou`, never alone.
 
     >>> mean_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))  # (1 + 0) / 2
     0.5
@@ -194,6 +217,8 @@ def kappa(c: Confusion) -> Values:
     Chance is what two labellings with these class shares would agree by luck: the sum over classes of
     share in ground truth times share in prediction. Range -1 to 1, 0 for chance. Undefined where chance
     is 1 (both masks hold one and the same class).
+    Hides: which class errs; it depends on the prevalence, so data sets cannot be compared.
+    Use: for agreement of raters; for models `mcc` behaves better.
     Reference: Cohen, Educational and Psychological Measurement 20, 1960.
 
     >>> kappa(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))  # (0.75 - 0.5) / (1 - 0.5)
@@ -211,6 +236,8 @@ def mcc(c: Confusion) -> Values:
     (n TP - sum gt pred) / sqrt((n^2 - sum pred^2) (n^2 - sum gt^2)), sums over classes. Range -1 to 1,
     0 for chance. Undefined where ground truth or prediction hold a single class; 0 where no pixel was given a
     class at all (a prediction that is missing).
+    Hides: which class errs, and in which direction.
+    Use: as one number that imbalance does not flatter; with `iou` by class beside it.
     Differs: scikit-learn gives 0 there.
     Reference: Matthews 1975; Gorodkin, Computational Biology and Chemistry 28, 2004.
 
@@ -234,6 +261,8 @@ def volume_difference(c: Confusion) -> Values:
     From -1 (nothing predicted) over 0 to any size. Undefined where the ground truth has none of the class:
     no size is relative to nothing, so look at `dice` or `precision` for hallucinations. Equal sizes in
     different places give 0.
+    Hides: where the volume is: a mask beside the object can give 0, and errors of opposite sign cancel in the mean.
+    Use: where the volume itself is the finding; with an overlap beside it.
     Reference: Heimann et al., IEEE TMI 28, 2009 (there in percent).
 
     >>> volume_difference(np.array([True, True, False]), np.array([True, True, True]))

@@ -38,6 +38,8 @@ def betti_error(t: Topology, dimension: int | None = None) -> Values:
 
     The sum over the dimensions k = 0 (components), 1 (holes, in a volume tunnels), 2 (cavities of a volume), or of
     one `dimension`. From 0 up, of the whole image. Undefined where the class is on neither side.
+    Hides: where and how large a hole or piece is: one pixel counts as a lobe.
+    Use: where connection matters (vessels, airways, membranes); after specks were looked at.
     Differs: published values are often means over random patches of 64 or 65 pixels, and not comparable. With
     4 (6) neighbours for the figure there are other components and holes. Numbers may agree while no feature does:
     it does not say that they lie in the same place.
@@ -58,6 +60,8 @@ def euler_error(t: Topology) -> Values:
 
     From 0 up. Undefined where the class is on neither side. A part and a hole too many cancel; `betti_error` counts
     both. Reference: Kong and Rosenfeld, Computer Vision, Graphics, and Image Processing 48, 1989.
+    Hides: errors that cancel: a hole too many and a piece too many give 0.
+    Use: as a quick check; `betti_error` tells the two apart.
 
     >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]]) == 1
     >>> euler_error(ring, np.ones((3, 3), bool))  # 0 and 1
@@ -72,6 +76,8 @@ def cl_dice(t: Topology) -> Values:
 
     2 P S / (P + S) with P = |skeleton(pred) in gt| / |skeleton(pred)| and S = |skeleton(gt) in pred| / |skeleton(gt)|.
     Range 0 to 1. 0 where one side is empty, undefined where both are.
+    Hides: the width of structures: thin and thick tubes on one centreline are alike.
+    Use: for vessels and other tubes, with `dice` for their width.
     Differs: it depends on the skeleton, by some hundredths. Ours keeps the topology, also of tubes of even width in
     volumes; its pixels count alike, whatever the spacing.
     Reference: Shit et al., CVPR 2021.
