@@ -29,6 +29,7 @@
 #include "joint_counts.hpp"
 #include "label_runs.hpp"
 #include "memory.hpp"
+#include "order.hpp"
 #include "png.hpp"
 #include "polygon.hpp"
 #include "resample.hpp"
@@ -338,6 +339,32 @@ nb::ndarray<nb::numpy, double, nb::ndim<2>> weighted_sums(const Floats& weights,
     double* data = out.release();
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
     return nb::ndarray<nb::numpy, double, nb::ndim<2>>(data, {b, k}, owner);
+}
+
+// The order of rows by keys of which the last is the most important: int64, uint64, double, or bytes of 8 bits.
+nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> lexsort(const std::vector<In>& keys) {
+    const std::size_t n = keys.empty() ? 0 : keys.front().size();
+    if (n > 0xffffffff) throw std::invalid_argument("there are too many rows to order");
+    for (const auto& key : keys) {
+        if (key.ndim() != 1 || key.size() != n) throw std::invalid_argument("keys are of one axis and of one length");
+        if (key.dtype() != nb::dtype<std::int64_t>() && key.dtype() != nb::dtype<std::uint64_t>() && key.dtype() != nb::dtype<double>() && key.dtype() != nb::dtype<std::uint8_t>())
+            throw nb::type_error("keys are int64, uint64, float64 or uint8");
+    }
+    std::unique_ptr<std::int64_t[]> out(new std::int64_t[n + 1]);
+    {
+        nb::gil_scoped_release free;
+        maskmeter::order::Rows rows(n);
+        for (const auto& key : keys) {
+            if (key.dtype() == nb::dtype<double>()) rows.by(static_cast<const double*>(key.data()));
+            else if (key.dtype() == nb::dtype<std::int64_t>()) rows.by(static_cast<const std::int64_t*>(key.data()));
+            else if (key.dtype() == nb::dtype<std::uint64_t>()) rows.by(static_cast<const std::uint64_t*>(key.data()));
+            else rows.by(static_cast<const std::uint8_t*>(key.data()));
+        }
+        std::copy(rows.at().begin(), rows.at().end(), out.get());
+    }
+    auto* data = out.release();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<std::int64_t*>(p); });
+    return {data, {n}, owner};
 }
 
 namespace dets = maskmeter::detections;
@@ -852,6 +879,7 @@ NB_MODULE(_native, m) {
           "at_changes"_a, "objects"_a, "cap"_a, "Precision and score at each recall, and the recall, of each group.");
     m.def("resampled_detections", &resampled_detections, "begin"_a, "score"_a, "rank"_a, "hits"_a, "ignored"_a, "recalls"_a, "steps"_a,
           "at_changes"_a, "weights"_a, "unit"_a, "objects"_a, "cap"_a, "Mean precision and recall of each resample and group.");
+    m.def("lexsort", &lexsort, "keys"_a, "The order of rows by several keys, the last first; equal rows as they come.");
     m.def("keep_freed_memory", &maskmeter::keep_freed_memory, "Let this process use freed memory again for large blocks.");
     m.def("weighted_sums", &weighted_sums, "weights"_a, "rows"_a, "weights @ rows, added in the order of the rows.");
     m.def("paths", &paths, "The instruction sets that joint_counts can be told to use on this machine, the best first.");

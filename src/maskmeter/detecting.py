@@ -27,6 +27,7 @@ from .evaluation import TWELVE
 from .formats import address, located
 from .formats.coco import Annotations, Categories, Lists, Results, Segmentations, read_annotations, read_results
 from .formats.remote import is_remote
+from .kernels import lexsort
 from .labels import Label, LabelSet
 from .metrics import METRICS
 from .pairing import Pair, Pairing
@@ -86,6 +87,17 @@ class Data:
             ),
         )  # fmt: skip
 
+    def whole(self, rules: Rules, threads: int = 1) -> Detections:
+        """The statistic of all images, which are judged a block at a time; neither blocks nor threads move a bit."""
+        images = np.arange(len(self.annotations.images))
+        blocks = [images[b : b + BLOCK] for b in range(0, images.size, BLOCK)]
+        if threads <= 1:
+            found = [self.judged(block, rules) for block in blocks]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                found = list(pool.map(partial(self.judged, rules=rules), blocks))
+        return joined(found, self.annotations.categories.id, self._group, rules)
+
     def judged(self, chosen: Ints, rules: Rules) -> Detections:
         """The statistic of some images, given by their numbers."""
         judged, _, about = self._judged(chosen, rules)
@@ -98,29 +110,44 @@ class Data:
 
     def _judged(self, chosen: Ints, rules: Rules) -> tuple[Judged, IoU | None, tuple[Ints, Ints, Ints]]:
         images, kinds = self.annotations.images, self.annotations.categories
-        place = np.full(len(images), -1)
-        place[chosen] = np.arange(chosen.size)
-        truths, gt_at = self._truths(place, rules)
-        found, dt_at = self._found(place, rules, truths)
+        truths, gt_at = self._truths(chosen, rules)
+        found, dt_at = self._found(chosen, rules, truths)
         measure = None
         if self.on == "mask":
             measure = _measure(self.annotations.segmentation, gt_at, self.results.segmentation, dt_at, rules)
-        group = np.array(self.groups or [0] * len(kinds), np.int64)
         number = images.row if rules.tide else images.id
-        return judge(truths, found, rules, measure), measure, (number[chosen], kinds.id, group)
+        return judge(truths, found, rules, measure), measure, (number[chosen], kinds.id, self._group)
+
+    @cached_property
+    def _group(self) -> Ints:
+        return np.array(self.groups or [0] * len(self.annotations.categories), np.int64)
+
+    # The rows of each image
+
+    @cached_property
+    def _annotated(self) -> _ByImage:
+        return _ByImage(np.arange(len(self.annotations)), self.annotations.image, len(self.annotations.images))
+
+    @cached_property
+    def _annotated_once(self) -> _ByImage:
+        """The same, where of equal ids the last one stands for all."""
+        a = self.annotations
+        _, first, inverse = np.unique(a.id[::-1], return_index=True, return_inverse=True)
+        last = a.id.size - 1 - first[inverse][::-1]
+        return _ByImage(last, a.image[last], len(a.images))
+
+    @cached_property
+    def _resulting(self) -> _ByImage:
+        return _ByImage(np.arange(len(self.results)), self.results.image, len(self.annotations.images))
 
     # One side as columns
 
-    def _truths(self, place: Ints, rules: Rules) -> tuple[Objects, Ints]:
+    def _truths(self, chosen: Ints, rules: Rules) -> tuple[Objects, Ints]:
         a = self.annotations
-        at = np.arange(a.id.size)
-        if rules.marks:  # of equal ids the last one stands for all
-            _, first, inverse = np.unique(a.id[::-1], return_index=True, return_inverse=True)
-            at = a.id.size - 1 - first[inverse][::-1]
-        at = at[place[a.image[at]] >= 0]
-        at = at[np.argsort(place[a.image[at]], kind="stable")]
+        at, image = (self._annotated_once if rules.marks else self._annotated).of(chosen)
         if rules.federated:
-            at = at[~(a.area[at] <= 0)]
+            kept = ~(a.area[at] <= 0)
+            at, image = at[kept], image[kept]
         box, size, content = self._shape(a, at)
         area = a.area[at]
         own = box[:, 2] * box[:, 3] if size is None else size
@@ -129,29 +156,29 @@ class Data:
         ignore = crowd | a.ignore[at].astype(bool) if rules.ignore else crowd
         unmarked = (a.id[at] == 0) & rules.marks
         return Objects(
-            place[a.image[at]], a.category[at], area, box, content, crowd=crowd, ignore=ignore, unmarked=unmarked,
+            image, a.category[at], area, box, content, crowd=crowd, ignore=ignore, unmarked=unmarked,
             size=size, row=a.row[at],
         ), at  # fmt: skip
 
-    def _found(self, place: Ints, rules: Rules, truths: Objects) -> tuple[Objects, Ints]:
+    def _found(self, chosen: Ints, rules: Rules, truths: Objects) -> tuple[Objects, Ints]:
         r = self.results
-        at = np.flatnonzero(place[r.image] >= 0)
+        at, image = self._resulting.of(chosen)
         if rules.per_image is not None:
-            order = np.lexsort((-r.score[at], place[r.image[at]]))
-            ranked = at[order]
-            image = place[r.image[ranked]]
-            rank = np.arange(ranked.size) - np.searchsorted(image, image)
-            at = np.sort(ranked[rank < rules.per_image])
+            order = lexsort((-r.score[at], image))
+            rank = np.arange(at.size) - np.searchsorted(image, image)
+            kept = np.sort(order[rank < rules.per_image])
+            at, image = at[kept], image[kept]
         excused = np.zeros(at.size, bool)
         if rules.federated:
-            at, excused = self._federated(at, place, truths)
+            kept, excused = self._federated(at, image, chosen, truths)
+            at, image = at[kept], image[kept]
         given = r.box[at]
         box, size, content = self._shape(r, at)
         area = box[:, 2] * box[:, 3] if size is None else size
         if rules.boxed and size is not None:
             area = np.where(np.isnan(given[:, 2]), size, given[:, 2] * given[:, 3])
         return Objects(
-            place[r.image[at]], r.category[at], area, box, content, score=r.score[at],
+            image, r.category[at], area, box, content, score=r.score[at],
             excused=excused, size=size, row=r.row[at],
         ), at  # fmt: skip
 
@@ -163,14 +190,14 @@ class Data:
         measures = o.measures[at]
         return measures[:, 1:].astype(np.float64), measures[:, 0].astype(np.float64), o.content[at].view(np.int64)
 
-    def _federated(self, at: Ints, place: Ints, truths: Objects) -> tuple[Ints, NDArray[np.bool_]]:
-        """Results of classes that their image was checked for, and which of them nobody may call wrong."""
+    def _federated(self, at: Ints, image: Ints, chosen: Ints, truths: Objects) -> tuple[Ints, NDArray[np.bool_]]:
+        """Which results are of classes that their image was checked for, and which of them nobody may call wrong."""
         k = len(self.annotations.categories)
         images = self.annotations.images
-        absent, partial = (_listed(x, place, k) for x in (images.negative, images.not_exhaustive))
-        key = place[self.results.image[at]] * k + self.results.category[at]
-        kept = np.isin(key, absent) | np.isin(key, truths.image * k + truths.class_)
-        return at[kept], np.isin(key[kept], partial)
+        absent, unsure = (_listed(x, chosen, k) for x in (images.negative, images.not_exhaustive))
+        key = image * k + self.results.category[at]
+        kept = np.flatnonzero(np.isin(key, absent) | np.isin(key, truths.image * k + truths.class_))
+        return kept, np.isin(key[kept], unsure)
 
 
 @dataclass(frozen=True)
@@ -188,12 +215,32 @@ class _Reordered:
         return self.source.outlines.take(self.at)
 
 
-def _listed(lists: Lists | None, place: Ints, k: int) -> Ints:
+class _ByImage:
+    """Rows of a file by the number of their image; those of one image stay as they come."""
+
+    def __init__(self, rows: Ints, image: Ints, images: int) -> None:
+        order = lexsort((image,))
+        self.rows, self.begin = rows[order], np.searchsorted(image[order], np.arange(images + 1))
+
+    def of(self, chosen: Ints) -> tuple[Ints, Ints]:
+        """The rows of some images, and the place of each one's image among them."""
+        return _gathered(self.rows, self.begin, chosen)
+
+
+def _gathered(values: Ints, begin: Ints, chosen: Ints) -> tuple[Ints, Ints]:
+    """Of lists that lie one after the other those that are chosen, and the place of each value's list among them."""
+    lengths = np.diff(begin)[chosen]
+    place = np.repeat(np.arange(chosen.size), lengths)
+    first = begin[chosen] - (np.cumsum(lengths) - lengths)
+    return values[first[place] + np.arange(place.size)], place
+
+
+def _listed(lists: Lists | None, chosen: Ints, k: int) -> Ints:
     """Categories listed image by image as keys of cells."""
     if lists is None:
         return np.empty(0, np.int64)
-    image = place[np.repeat(np.arange(place.size), np.diff(lists.offsets))]
-    return (image * k + lists.values)[image >= 0]
+    values, image = _gathered(lists.values, lists.offsets, chosen)
+    return image * k + values
 
 
 def _measure(gt: Segmentations, gt_at: Ints, dt: Segmentations, dt_at: Ints, rules: Rules) -> IoU:
@@ -245,15 +292,12 @@ def read_detections(
     Raises DataError for files that are not fit, UsageError for a wrong call. `METRICS["ap"].values(d)[-1]` is the
     number over all classes, and `ap.compute(d)` that of each.
     """
-    data = _load(located(gt), located(pred), convention, on)
+    paths = located(gt), located(pred)
+    for path in paths:
+        _stamp(path)
+    data = _read(*paths, convention, on)
     rules = data.rules if max_dets is None else replace(data.rules, max_dets=tuple(sorted(max_dets)))
-    data = data if use_cats else data.without_classes()
-    parts = np.array_split(np.arange(len(data.annotations.images)), max(workers, 1))
-    if workers <= 1:
-        return data.judged(parts[0], rules)
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(partial(data.judged, rules=rules), parts))
-    return joined(found, found[0].classes, found[0].group)
+    return (data if use_cats else data.without_classes()).whole(rules, workers)
 
 
 # A run
@@ -302,6 +346,10 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def _loaded(gt: Path, pred: Path, _a: Any, _b: Any, convention: str | None, on: str) -> Data:
+    return _read(gt, pred, convention, on)
+
+
+def _read(gt: Path, pred: Path, convention: str | None, on: str) -> Data:
     if on not in ON:
         raise UsageError(f"--on must be mask or box, not {on!r}")
     rules = rules_of(convention)
@@ -449,10 +497,9 @@ def _moved(data: Data) -> list[str]:
     """Where pycocotools would print something else: which rule moves which number."""
     if data.rules.name != FIXED.name:
         return []
-    every = np.arange(len(data.annotations.images))
 
     def numbers(rules: Rules) -> Floats:
-        found = data.judged(every, rules)
+        found = data.whole(rules)
         return np.array([METRICS[name].values(found)[-1] for name in TWELVE])
 
     plain, fixed = numbers(COCO), numbers(data.rules)

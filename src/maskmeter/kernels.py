@@ -7,7 +7,7 @@ twin of each, which says what it must answer, lives in `tests/reference/`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,6 +168,14 @@ def _bits(x: NDArray[Any]) -> NDArray[Any]:
 def weighted_sums(weights: NDArray[np.float64], rows: NDArray[Any]) -> NDArray[np.float64]:
     """`weights @ rows` for weights (B, I) and rows (I, K), each sum added in the order of the rows."""
     return _native.weighted_sums(np.ascontiguousarray(weights), np.ascontiguousarray(rows, np.float64))
+
+
+def lexsort(keys: Sequence[NDArray[Any]]) -> Ints:
+    """`np.lexsort` of keys that are int64, uint64, float64 or bool: the last key is the most important.
+
+    Equal rows stay as they come; NaN comes last, and -0.0 equals 0.0.
+    """
+    return _native.lexsort([_plain(key) for key in keys])
 
 
 class Cells(NamedTuple):

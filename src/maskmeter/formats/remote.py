@@ -24,7 +24,6 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..errors import FormatError, printable, shown
 
@@ -83,6 +82,8 @@ def located(place: str | os.PathLike[str]) -> Path:
     """The path of a file on this machine, or a `RemotePath`, which can all that is asked of a path here."""
     text = os.fspath(place)
     if text.lower().startswith("file://"):
+        from urllib.request import url2pathname  # which imports what speaks HTTP
+
         return Path(url2pathname(urlsplit(text).path))
     return cast("Path", RemotePath(text)) if is_remote(text) else Path(place)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Cells, Meetings
+from ..kernels import Cells, Meetings, lexsort
 
 Ints = NDArray[np.int64]
 
@@ -29,8 +29,18 @@ class Shaped(Protocol):
 
 
 def by_content(cell: Ints, x: Shaped, *before: NDArray[Any]) -> Ints:
-    """The order by cell, then by the keys `before`, then by area, box and shape."""
-    return np.lexsort((x.content, *x.box.T[::-1], -x.area, *before[::-1], cell))
+    """The order by cell, then by the keys `before`, then by area, box and shape, which few rows need."""
+    first = (cell, *before)
+    order = lexsort(first[::-1])
+    same = np.ones(max(order.size - 1, 0), bool)
+    for key in first:
+        same &= key[order[1:]] == key[order[:-1]]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if order.size else order
+    if tied.size:
+        run = np.cumsum(np.append(True, ~same))[tied]
+        rows = order[tied]
+        order[tied] = rows[lexsort((x.content[rows], *x.box[rows].T[::-1], -x.area[rows], run))]
+    return order
 
 
 def claimed(cells: Cells, score: NDArray[np.float64], pairs: Meetings, never: NDArray[np.bool_]) -> Ints:

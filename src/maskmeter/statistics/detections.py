@@ -26,6 +26,7 @@ from ..kernels import (
     Ranked,
     accumulate_detections,
     boxes_that_meet,
+    lexsort,
     match_detections,
     resampled_detections,
     weighted_sums,
@@ -99,8 +100,8 @@ def judge(truths: Objects, found: Objects, rules: Rules, iou: IoU | None, partne
     key_t, key_f = (x.image * classes + x.class_ for x in (truths, found))
     if rules.filed:
         turn = np.arange(key_t.size)
-        t_at = np.lexsort((-turn if rules.tide else turn, key_t))  # the last of equals is taken
-        f_at = np.lexsort((-found.score, key_f))
+        t_at = lexsort((-turn if rules.tide else turn, key_t))  # the last of equals is taken
+        f_at = lexsort((-found.score, key_f))
     else:
         t_at = by_content(key_t, truths, truths.ignore, truths.crowd)
         f_at = by_content(key_f, found, -found.score)
@@ -159,7 +160,7 @@ def _renumbered(pairs: Meetings, order: Ints) -> Meetings:
     place = np.full(1 + max(int(x.max(initial=-1)) for x in (order, pairs.detection)), -1)
     place[order] = np.arange(order.size)
     d = place[pairs.detection]
-    by = np.lexsort((pairs.truth, d))
+    by = lexsort((pairs.truth, d))
     by = by[d[by] >= 0]
     return Meetings(d[by], pairs.truth[by], pairs.iou[by])
 
@@ -420,12 +421,12 @@ def joined(
     number = column("image_number")
     det_class, det_image, det_rank = column("det_class"), image("det_image"), column("det_rank")
     score = column("det_score", np.empty(0))
-    order = np.lexsort((det_rank, number[det_image], -score, det_class))
+    order = lexsort((det_rank, number[det_image], -score, det_class))
     words = np.empty((areas, 0), np.uint64)
     return Detections(
         rules, number, classes, group, det_class[order], det_image[order], det_rank[order],
         score[order],
-        np.ascontiguousarray(column("hits", words)[:, order]), np.ascontiguousarray(column("ignored", words)[:, order]),
+        column("hits", words).take(order, axis=1), column("ignored", words).take(order, axis=1),
         column("gt_class"), image("gt_image"), column("gt_counted", np.empty((areas, 0), bool)),
         binary=bool(parts and parts[0].binary) if binary is None else binary,
     )  # fmt: skip
@@ -449,11 +450,10 @@ def detections_of(
 def in_order(d: Detections, last: Bools | None = None) -> Detections:
     """The same with its detections by class, score, image and rank; of equal scores those come `last`."""
     turn = np.zeros(d.det_class.size, bool) if last is None else last
-    order = np.lexsort((d.det_rank, d.image_number[d.det_image], turn, -d.det_score, d.det_class))
+    order = lexsort((d.det_rank, d.image_number[d.det_image], turn, -d.det_score, d.det_class))
     return replace(
         d, det_class=d.det_class[order], det_image=d.det_image[order], det_rank=d.det_rank[order],
-        det_score=d.det_score[order], hits=np.ascontiguousarray(d.hits[:, order]),
-        ignored=np.ascontiguousarray(d.ignored[:, order]), memo={},
+        det_score=d.det_score[order], hits=d.hits.take(order, axis=1), ignored=d.ignored.take(order, axis=1), memo={},
     )  # fmt: skip
 
 
