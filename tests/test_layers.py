@@ -27,7 +27,7 @@ FLOORS = (
     ("readings", "inspection"),
     ("evaluation",),
     ("comparison", "results", "execution", "advisor"),
-    ("gates", "class_maps", "ranking"),
+    ("gates", "class_maps", "ranking", "elsewhere"),
     ("deciding",),
     ("panoptic",),
     ("scored_masks", "concluding", "detecting"),

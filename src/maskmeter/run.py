@@ -197,7 +197,38 @@ def open_run(folder: str | os.PathLike[str]) -> Evaluation:
     return made
 
 
+def again(
+    folder: str | os.PathLike[str], metrics: Sequence[Metric[Any, Any]], convention: str | None = None
+) -> Evaluation:
+    """The question of a finished run for other metrics, or under another convention.
+
+    From its store where that has what they are made of, else counted from its files once more, in memory; so the files
+    must lie where they lay. Raises DataError and PairingError as `evaluate` does.
+    """
+    kept = open_run(folder)
+    asked = Asked.read(Store.open(Path(folder)))
+    if asked is None:
+        return Evaluation(metrics, facts=kept.facts, records=kept.records, intervals=kept.resampling)
+    q = asked.question
+    there = all(kept.has(m.statistic) for m in metrics) and {*_printed(needs_of(metrics))} <= {*q.shapes}
+    if there and convention in (None, q.convention):
+        made = Evaluation(metrics, facts=kept.facts, records=kept.records, intervals=kept.resampling)
+    else:
+        made = evaluate(
+            q.gt, q.pred, metrics, pairs=q.pairs, task=q.task, labels=q.labels, ignore=q.ignore, positive=q.positive,
+            mask=q.mask, missing=q.missing, extra=q.extra, threshold=q.threshold, logits=q.logits,
+            convention=convention or q.convention, class_axis=q.class_axis, spacing=q.spacing, on=_on(q.on),
+        )  # fmt: skip
+        made.resampling = kept.resampling
+    made.inputs, made.photographs = kept.inputs, kept.photographs
+    return made
+
+
 # Steps
+
+
+def _on(said: str) -> Literal["mask", "box"]:
+    return "box" if said == "box" else "mask"
 
 
 def _evaluate_arrays(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
+from ..elsewhere import DETECTIONS, Elsewhere, elsewhere
 from ..errors import UsageError, printable
-from ..evaluation import Evaluation, Row
-from ..metrics import parse
+from ..evaluation import Evaluation
+from ..metrics import Metric, parse
+from ..rows import Row
 from ..statistics.confusion import Confusion
 from .tables import number, text_table
+
+MOST = 5  # images that are listed
 
 
 @click.command()
@@ -19,25 +24,95 @@ from .tables import number, text_table
 @click.argument("metric")
 @click.option("--class", "class_", metavar="NAME", help="Only this class.")
 @click.option("--image", metavar="NAME", help="The value of one image.")
-def command(run: Path, metric: str, class_: str | None, image: str | None) -> None:
-    """Show how a number of RUN came about: its formula, its counts, what was left out."""
-    from ..run import open_run
+@click.option("--versus", metavar="PACKAGE", help="What another package prints for the same data, and why.")
+def command(run: Path, metric: str, class_: str | None, image: str | None, versus: str | None) -> None:
+    """Show how a number of RUN came about: its formula, its counts, what was left out.
 
-    evaluation, made = open_run(run), parse(metric)
+    With --versus (monai, medpy, deepmind, pycocotools, stardist, ...) what that package prints for the same data, and
+    which of its rules make the difference. What the run did not count is counted once more from its files.
+    """
+    from ..run import again
+
+    made = parse(metric)
+    made.check_complete()
+    if versus is not None:
+        if image is not None:
+            raise UsageError("--versus lists the images that differ most by itself; leave --image out")
+        click.echo(_compared(run, made, versus, class_))
+        return
+    evaluation = again(run, [made])
     lines = [f"{made}: {made.summary}", ""]
     if image is not None:
         value = evaluation.value(made, class_=class_, image=image)
         click.echo("\n".join([*lines, f"{printable(image)}: {number(value)}"]))
         return
-    evaluation = Evaluation([made], facts=evaluation.facts, records=evaluation.records)
-    rows = [r for r in evaluation.rows() if class_ is None or r.class_ == class_]
-    if not rows:
-        raise UsageError(f"{made} has no class {class_!r}")
+    rows = _of_class(evaluation.rows(), made, class_)
     lines += [_values(rows), "", *_left_out(evaluation, rows)]
     if made.statistic == Confusion.name:
         lines += ["", _counts(evaluation, class_)]
     lines += ["", *dict.fromkeys(printable(r.signature) for r in rows)]
     click.echo("\n".join(lines))
+
+
+def _of_class(rows: list[Row], metric: Metric[Any, Any], class_: str | None) -> list[Row]:
+    found = [r for r in rows if r.metric == str(metric) and (class_ is None or r.class_ == class_)]
+    if not found:
+        raise UsageError(f"{metric} has no class {class_!r}")
+    return found
+
+
+def _compared(run: Path, metric: Metric[Any, Any], package: str, class_: str | None) -> str:
+    """Both values side by side, the images that differ most, and the rules behind it."""
+    from ..run import again, open_run
+
+    theirs = elsewhere(metric, package, open_run(run).facts.convention)
+    if theirs.convention is None:
+        ours = other = again(run, list(dict.fromkeys([metric, theirs.metric])))
+    else:
+        ours, other = again(run, [metric]), again(run, [metric], theirs.convention)
+    for e in {id(e): e for e in (ours, other)}.values():
+        e.resampling = type(e.resampling)("none")
+    pairs = list(
+        zip(_of_class(ours.rows(), metric, class_), _of_class(other.rows(), theirs.metric, class_), strict=True)
+    )
+    header = ["class", "over", "here", printable(package), "difference"]
+    lines = [[a.class_ or "", a.over, *_pair(a.value, b.value)] for a, b in pairs]
+    parts = [f"{metric}: {metric.summary}", "", text_table(header, lines), ""]
+    return "\n".join([*parts, *_images(ours, other, metric, theirs, class_), *_why(metric, theirs, package)])
+
+
+def _pair(ours: float, theirs: float) -> list[str]:
+    alike = ours == theirs or (ours != ours and theirs != theirs)
+    return [number(ours), number(theirs), "0" if alike else f"{theirs - ours:+.4f}" if theirs == theirs else "-"]
+
+
+def _images(
+    ours: Evaluation, other: Evaluation, metric: Metric[Any, Any], theirs: Elsewhere, class_: str | None
+) -> list[str]:
+    """The images that differ most, those where one has no value first."""
+    names, a = ours.image_values(metric)
+    _, b = other.image_values(theirs.metric)
+    titles = ours.titles(metric)
+    differ = ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    if class_ is not None:
+        differ &= np.array([t == class_ for t in titles])
+    if not differ.any():
+        return ["no image differs", ""]
+    with np.errstate(invalid="ignore"):
+        gap = np.where(differ, np.where(np.isnan(a) | np.isnan(b), np.inf, np.abs(a - b)), -1.0)
+    worst = np.argsort(-gap, axis=None, kind="stable")[: min(MOST, int(differ.sum()))]
+    cells = [(int(at) // a.shape[1], int(at) % a.shape[1]) for at in worst]
+    lines = [[printable(names[i]), titles[k] or "", *_pair(float(a[i, k]), float(b[i, k]))] for i, k in cells]
+    images = int(differ.any(axis=1).sum())
+    table = text_table(["image", "class", "here", "there", "difference"], lines)
+    return [f"{images} of {len(names)} images differ; most of all", table, ""]
+
+
+def _why(metric: Metric[Any, Any], theirs: Elsewhere, package: str) -> list[str]:
+    how = f"--convention {theirs.convention}" if metric.statistic in DETECTIONS else f"-m '{theirs.metric}'"
+    if not theirs.why:
+        return [f"{printable(package)} has the same rules for {metric.name} ({how})"]
+    return [f"in {printable(package)} ({how})", *(f"- {why}" for why in theirs.why)]
 
 
 def _values(rows: list[Row]) -> str:

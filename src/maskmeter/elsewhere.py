@@ -1,0 +1,177 @@
+"""What another package prints for the same data, and why: its rules, written as a convention of our metrics.
+
+A package is a name that people use (`monai`, `medpy`, `pycocotools`, `stardist`, ...). For a metric it stands for a
+parameter of that metric (`hausdorff(convention=monai)`, `dice(empty=perfect)`) or, for detections, for the convention
+of the whole run. Why the numbers differ is read off the rules themselves, field by field, so it cannot lag behind them.
+What these conventions give is tested against the packages themselves (`make peers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from . import matching
+from .errors import UsageError
+from .metrics import Metric
+from .metrics.boundaries import RULES
+from .statistics.detection_rules import CONVENTIONS, FIXED, FIXES, rules_of
+
+ALIASES = {
+    "surface-distance": "deepmind", "surface_distance": "deepmind", "seg-metrics": "seg_metrics",
+    "simpleitk": "itk_set",
+    "pycocotools": "coco", "detectron2": "coco-detectron2", "boundary-iou-api": "coco-boundary", "lvis-api": "lvis",
+    "tidecv": "tide", "panopticapi": "panoptic", "segmentation-models-pytorch": "smp",
+}  # fmt: skip
+DETECTIONS = ("detections", "boundary_detections", "encounters")
+
+EMPTY: Mapping[str, tuple[str, str]] = {
+    "medpy": ("perfect", "two empty masks are a perfect match"),
+    "metricsreloaded": ("perfect", "two empty masks are a perfect match"),
+    "smp": ("perfect", "two empty masks are a perfect match"),
+    "monai": ("undefined", "every case whose ground truth is empty is left out, whatever was predicted"),
+}
+
+MODELS = {
+    "mesh": "a mesh (marching squares or cubes) with distances to its triangles, weighted by area",
+    "faces": "the faces of voxels, weighted by area",
+    "corners": "corners of voxels where the mask begins, weighted by the area of the mesh there",
+    "shared": "corners of voxels where the mask begins, weighted by the faces beside them",
+    "inner": "centres of the outermost voxels of the mask, each counting one",
+    "thick": "centres of the outermost voxels of the mask, diagonal neighbours too, each counting one",
+    "whole": "all voxels of the mask, inside too, each counting one",
+}
+PERCENTILES = {
+    "largest": "the larger of the two directions' percentiles",
+    "mean": "the mean of the two directions' percentiles",
+    "together": "one percentile of both directions together",
+}
+MEANS = {"pooled": "over both surfaces together", "mean": "the mean of the two directions"}
+METHODS = {
+    "total": "one to one, of the greatest total", "count": "one to one, as many as possible",
+    "greedy": "greedily, the best pair first", "confidence": "greedily, the surest prediction first",
+    "many": "several predictions may share an object",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A metric under the rules of another package.
+
+    metric      what has to be computed
+    convention  of the whole run, where the rules are not the metric's alone
+    why         what these rules do otherwise than ours, a sentence each
+    """
+
+    metric: Metric[Any, Any]
+    convention: str | None
+    why: tuple[str, ...]
+
+
+def elsewhere(metric: Metric[Any, Any], package: str, convention: str | None = None) -> Elsewhere:
+    """The metric as `package` computes it; `convention` is that of the run.
+
+    Raises UsageError where the package has no such metric, or none that we know the rules of.
+
+    >>> from maskmeter import dice
+    >>> found = elsewhere(dice, "MedPy")
+    >>> str(found.metric), found.why
+    ('dice(empty=perfect)', ('two empty masks are a perfect match',))
+    """
+    name = ALIASES.get(package.lower(), package.lower())
+    known = _packages(metric)
+    if name not in known:
+        also = f"; there are {', '.join(known)}" if known else ""
+        raise UsageError(f"nothing is known of how {package} would compute {metric.name}{also}")
+    if metric.statistic in DETECTIONS:
+        return Elsewhere(metric, name, _why_detections(convention, name))
+    if metric.statistic == "surface":
+        return Elsewhere(metric.at(convention=name), None, _why_boundaries(metric, name))
+    if metric.statistic == "overlap":
+        return Elsewhere(metric.at(convention=name), None, _why_objects(metric, name))
+    if metric.statistic == "bands":
+        why = "the width is 2 % of the diagonal of the image in pixels, and distance that of the chessboard"
+        return Elsewhere(metric.at(convention=name), None, (why,))
+    empty, why = EMPTY[name]
+    return Elsewhere(metric.at(empty=empty), None, (why,))
+
+
+def _packages(metric: Metric[Any, Any]) -> list[str]:
+    """The names that `elsewhere` takes for a metric."""
+    if metric.statistic in DETECTIONS:
+        return [*CONVENTIONS, "cityscapes"]
+    if "convention" in metric.defaults:
+        return list({"surface": RULES, "overlap": matching.CONVENTIONS, "bands": ("coco",)}.get(metric.statistic, ()))
+    return list(EMPTY) if metric.statistic == "confusion" and "empty" in metric.defaults else []
+
+
+def _why_boundaries(metric: Metric[Any, Any], name: str) -> tuple[str, ...]:
+    given = dict(metric.params).get("convention")
+    ours, theirs = RULES[given or "mesh"], RULES[name]
+    of_shares = metric.name in ("nsd", "boundary_precision", "boundary_recall", "boundary_f1")
+    models = [(r.nsd_model or r.model) if metric.name == "nsd" else r.model for r in (ours, theirs)]
+    why = _if_other("a surface is", *(MODELS[m] for m in models))
+    why += ["what lies on the end of the image is left out"] if theirs.open and not ours.open else []
+    if metric.name == "hausdorff" and dict(metric.params).get("percentile", 100) != 100:
+        why += _if_other("taken is", PERCENTILES[ours.percentile], PERCENTILES[theirs.percentile])
+        if ours.weighted != theirs.weighted:
+            how = ("interpolated between elements, whatever their area", "of the area")
+            why.append(f"a percentile is {how[theirs.weighted]}; ours is {how[ours.weighted]}")
+    if metric.name in ("assd", "masd", "nsd"):
+        field = "nsd" if metric.name == "nsd" else "assd"
+        why += _if_other("a mean is", MEANS[getattr(ours, field)], MEANS[getattr(theirs, field)])
+    side = 1 if of_shares else 0
+    why += _if_other("two empty masks give", _value(ours.none[side]), _value(theirs.none[side]))
+    missed = 3 if of_shares else 2 if metric.name in ("assd", "masd") else 0 if _whole(metric) else 1
+    why += _if_other("one empty mask gives", _value(ours.missed[missed]), _value(theirs.missed[missed]))
+    return tuple(why)
+
+
+def _whole(metric: Metric[Any, Any]) -> bool:
+    return dict(metric.params).get("percentile", 100) == 100
+
+
+def _why_objects(metric: Metric[Any, Any], name: str) -> tuple[str, ...]:
+    given = dict(metric.params).get("convention")
+    ours = matching.CONVENTIONS[given] if given else matching.BY_DEFAULT
+    theirs = matching.CONVENTIONS[name]
+    why = _if_other("a pair is scored by", ours.criterion, theirs.criterion)
+    if ours.strict != theirs.strict:
+        why.append(f"a match {'must exceed the threshold' if theirs.strict else 'may equal the threshold'}")
+    why += _if_other("objects are matched", METHODS[ours.method], METHODS[theirs.method])
+    why += ["scores are rounded to single precision"] if theirs.single and not ours.single else []
+    why += ["sizes of objects are those that the JSON declares"] if theirs.declared and not ours.declared else []
+    why += ["of several crowds of a class only the last excuses predictions"] if theirs.last_crowd else []
+    return tuple(why)
+
+
+def _why_detections(ours: str | None, theirs: str) -> tuple[str, ...]:
+    if "cityscapes" in (ours, theirs):
+        return ("Cityscapes: matches above the threshold, no objects below 100 pixels, a trapezoid sum of all scores",)
+    a, b = rules_of(ours or FIXED.name), rules_of(theirs)
+    said = {name: text for text, change in FIXES.items() for name in change}
+    why: list[str] = []
+    for f in fields(b):
+        if f.name == "name" or getattr(a, f.name) == getattr(b, f.name):
+            continue
+        if f.name not in said:
+            why.append(f"{f.name.replace('_', ' ')}: {_short(getattr(b, f.name))}; ours {_short(getattr(a, f.name))}")
+        elif getattr(b, f.name) == getattr(FIXED, f.name):
+            why.append(said[f.name])
+        else:
+            why.append(f"not there: {said[f.name]}")
+    return tuple(why)
+
+
+def _if_other(what: str, ours: str, theirs: str) -> list[str]:
+    return [] if ours == theirs else [f"{what} {theirs}; ours {ours}"]
+
+
+def _value(value: float) -> str:
+    return "no value" if value != value else "infinity" if value == float("inf") else f"{value:g}"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) < 60 else text[:56] + " ..."
