@@ -24,7 +24,7 @@ FLOORS = (
     ("metrics", "pairing", "grouping"),
     ("counting",),
     ("uncertainty", "store", "sending"),
-    ("readings", "inspection"),
+    ("readings", "inspection", "significance"),
     ("evaluation",),
     ("comparison", "results", "execution", "advisor"),
     ("gates", "class_maps", "ranking", "elsewhere"),

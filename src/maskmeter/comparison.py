@@ -2,15 +2,13 @@
 
 Images are paired by name; those that only one evaluation holds are listed and left out. For every metric
 and class there are the difference of the pooled values and of the means over images, each with a paired
-bootstrap interval (both sides draw the same images). For the means over images there is besides a Wilcoxon
-signed-rank test, all over the images where both sides have a value, with Holm's correction over all tests of the table,
-the number of images that are better, equal and worse, and the effect size: the mean difference over the
-standard deviation of the differences.
+bootstrap interval (both sides draw the same images, or groups of them). For the means over images, over the images
+where both sides have a value, there are besides two paired tests (see `significance`), each with Holm's correction
+over all metrics and classes of the comparison; the effect size; and the number of images that are better, equal
+and worse.
 
 "Better" follows the metric: a lower distance, a difference nearer to zero. An interval that leaves out zero
 says that the difference is unlikely to be the luck of these images, not that it matters.
-
-References: Wilcoxon, Biometrics Bulletin 1, 1945; Holm, Scandinavian Journal of Statistics 6, 1979.
 """
 
 from __future__ import annotations
@@ -18,23 +16,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from .errors import DataError, UsageError
 from .evaluation import Evaluation, Means, Over
 from .labels import LabelSet
-from .metrics import Metric, Values
+from .metrics import Metric, Values, parse
 from .records import Record, Records
+from .significance import holm, numbers, paired
 
 
 class Difference(NamedTuple):
     """One line of a comparison: `b` against `a`.
 
     difference   b - a, with its interval `low` to `high`
-    p            of the Wilcoxon test, corrected by Holm; NaN for pooled values and where there is no test
-    effect       mean over standard deviation of the images' differences
+    wilcoxon, permutation   p of the tests, corrected by Holm; NaN for pooled values and where there is no test
+    effect       mean over standard deviation of the differences of images, or of groups
     better, equal, worse   images on which b is so
     """
 
@@ -46,7 +45,8 @@ class Difference(NamedTuple):
     difference: float
     low: float
     high: float
-    p: float
+    wilcoxon: float
+    permutation: float
     effect: float
     better: int
     equal: int
@@ -56,6 +56,19 @@ class Difference(NamedTuple):
     def clear(self) -> bool:
         """Whether the interval leaves out zero."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "different", "open", ""]:
+        """What its interval says of b; "" where there is none, "different" where no end of the metric is better."""
+        if math.isnan(self.low) or math.isnan(self.difference):
+            return ""
+        if not self.clear:
+            return "open"
+        better = parse(self.metric).better
+        if better == "none":
+            return "different"
+        gained = {"lower": self.difference < 0, "zero": abs(self.b) < abs(self.a)}.get(better, self.difference > 0)
+        return "better" if gained else "worse"
 
 
 class Moved(NamedTuple):
@@ -72,6 +85,8 @@ class Comparison:
 
     lines          the differences
     images         how many images both hold
+    groups         how many groups these make; None where each image stands for itself
+    by             how they are grouped
     only_a, only_b the images that one of them lacks
     headline       the metric by which images are called better
     improved, worsened  the images on which it is better, or worse, under b, the most moved first
@@ -79,6 +94,8 @@ class Comparison:
 
     lines: list[Difference]
     images: int
+    groups: int | None
+    by: str
     only_a: list[str]
     only_b: list[str]
     headline: str
@@ -87,43 +104,53 @@ class Comparison:
 
     @property
     def tests(self) -> int:
-        """How many tests were corrected for."""
-        return sum(not math.isnan(d.p) for d in self.lines)
+        """How many metrics and classes were corrected for."""
+        return sum(not math.isnan(d.permutation) for d in self.lines)
+
+    @property
+    def answer(self) -> Difference | None:
+        """The line that answers whether b is better: the mean over images of the headline; None where undefined."""
+        found = [d for d in self.lines if d.metric == self.headline and d.over == "images"]
+        whole = [d for d in found if d.class_ is None] or found[:1]
+        return whole[0] if whole and not math.isnan(whole[0].difference) else None
 
 
-def compare(a: Evaluation, b: Evaluation) -> Comparison:
-    """How `b` differs from `a`. Raises UsageError where they were made in different ways, DataError without a pair."""
+def compare(a: Evaluation, b: Evaluation, metrics: Sequence[str | Metric[Any, Any]] | None = None) -> Comparison:
+    """How `b` differs from `a`, in all metrics that both have or in some of them, which are then the family of tests.
+
+    Raises UsageError where they were made in different ways, DataError without a pair.
+    """
     names_a, names_b = set(a.images), set(b.images)
     common = sorted(names_a & names_b)
     if not common:
         raise DataError("the two runs have no image in common")
     check_alike(a, b)
-    shared = [m for m in a.metrics if m in b.metrics]
-    if not shared:
-        raise UsageError("the two runs have no metric in common")
+    shared = _shared(a, b, metrics)
     left, right = (restricted(e, common, shared) for e in (a, b))
     lines = list(_lines(left, right, shared))
-    tests = [i for i, line in enumerate(lines) if not math.isnan(line.p)]
-    for i, p in zip(tests, holm([lines[i].p for i in tests]), strict=True):
-        lines[i] = lines[i]._replace(p=p)
+    corrected = (holm([getattr(d, test) for d in lines]) for test in ("wilcoxon", "permutation"))
+    lines = [d._replace(wilcoxon=p, permutation=q) for d, p, q in zip(lines, *corrected, strict=True)]
     by = headline(left, shared)
+    how = left.resampling
     return Comparison(
-        lines, len(common), sorted(names_a - names_b), sorted(names_b - names_a), str(by),
-        *_moved(left, right, by),
+        lines, len(common), left.units.groups if how.grouped else None, how.by,
+        sorted(names_a - names_b), sorted(names_b - names_a), str(by), *_moved(left, right, by),
     )  # fmt: skip
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Holm's correction of p values: the k-th smallest of n times (n - k + 1), never falling.
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p, kind="stable")
-    scaled = np.minimum(1.0, np.maximum.accumulate(np.array(p)[order] * np.arange(len(p), 0, -1)))
-    out = np.empty(len(p))
-    out[order] = scaled
-    return out.tolist()
+def _shared(a: Evaluation, b: Evaluation, wanted: Sequence[str | Metric[Any, Any]] | None) -> list[Metric[Any, Any]]:
+    """The metrics to compare. Raises UsageError for one that a run lacks."""
+    shared = [m for m in a.metrics if m in b.metrics]
+    if wanted is None and not shared:
+        raise UsageError("the two runs have no metric in common")
+    if wanted is None:
+        return shared
+    made = list(dict.fromkeys(parse(m) if isinstance(m, str) else m for m in wanted))
+    for m in made:
+        if m not in shared:
+            known = ", ".join(map(str, shared)) or "none"
+            raise UsageError(f"the two runs have no {m} in common; there are {known}")
+    return made
 
 
 def check_alike(a: Evaluation, b: Evaluation) -> None:
@@ -213,18 +240,24 @@ def _lines(a: Evaluation, b: Evaluation, metrics: Sequence[Metric[Any, Any]]) ->
     }
     images_a, images_b = _paired(a, b, columns)
     draws_a, draws_b = a.draws(images_a), b.draws(images_b)
+    units = numbers(a.resampling, a.images)
     for m in metrics:
         pooled = [e.columns(m, e.statistic(m.statistic)).tolist() for e in (a, b)]
         means = [_means(values[m]) for values in (images_a, images_b)]
-        for title, i, j in columns[m]:
+        x, y = images_a[m][:, [i for _, i, _ in columns[m]]], images_b[m][:, [j for _, _, j in columns[m]]]
+        tested = paired(y - x, units, a.resampling.seed)
+        for at, (title, i, j) in enumerate(columns[m]):
             ends = ((math.nan, math.nan),) * 2
             if m in draws_a and m in draws_b:
                 apart = draws_b[m].column(j) - draws_a[m].column(i)
                 ends = tuple((float(e.low[0]), float(e.high[0])) for e in apart.intervals)
-            counted = _by_image(m, images_a[m][:, i], images_b[m][:, j])
-            for over, (x, y), (low, high) in zip(("pooled", "images"), (pooled, means), ends, strict=True):
-                p, effect, *wins = counted if over == "images" else (math.nan, *counted[1:])
-                yield Difference(str(m), title, over, x[i], y[j], y[j] - x[i], low, high, p, effect, *wins)
+            wins = _wins(m, x[:, at], y[:, at])
+            signs, ranks, effect = (float(p[at]) for p in (tested.permutation, tested.wilcoxon, tested.effect))
+            for over, (u, v), (low, high) in zip(("pooled", "images"), (pooled, means), ends, strict=True):
+                wilcoxon, flips = (ranks, signs) if over == "images" else (math.nan, math.nan)
+                yield Difference(
+                    str(m), title, over, u[i], v[j], v[j] - u[i], low, high, wilcoxon, flips, effect, *wins
+                )
 
 
 def _paired(
@@ -245,20 +278,16 @@ def _means(values: Values) -> list[float]:
     return found.value.tolist()
 
 
-def _by_image(m: Metric[Any, Any], a: Values, b: Values) -> tuple[float, float, int, int, int]:
-    """The test, the effect size and the wins over the images where both have a value."""
-    from scipy.stats import wilcoxon
-
+def _wins(m: Metric[Any, Any], a: Values, b: Values) -> tuple[int, int, int]:
+    """On how many images b is better, equal and worse, where both have a value."""
     both = ~np.isnan(a)
-    d = b[both] - a[both]
-    gain = {"lower": -d, "zero": np.abs(a[both]) - np.abs(b[both])}.get(m.better, d)
-    wins = int((gain > 0).sum()), int((gain == 0).sum()), int((gain < 0).sum())
-    if not d.any():
-        return (math.nan, math.nan, *wins)
-    spread = float(d.std(ddof=1)) if d.size > 1 else 0.0
-    tested: Any = wilcoxon(d, method="auto" if d.size <= 50 else "asymptotic") if d.size > 5 else None
-    p = math.nan if tested is None else float(tested.pvalue)
-    return (p, float(d.mean() / spread) if spread else math.nan, *wins)
+    gain = gains(m, b[both]) - gains(m, a[both])
+    return int((gain > 0).sum()), int((gain == 0).sum()), int((gain < 0).sum())
+
+
+def gains(m: Metric[Any, Any], values: Values) -> Values:
+    """The values so that more is better."""
+    return {"lower": -values, "zero": -np.abs(values)}.get(m.better, values)
 
 
 def headline(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> Metric[Any, Any]:
@@ -271,10 +300,9 @@ def headline(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> Metric[Any, 
 def _moved(a: Evaluation, b: Evaluation, m: Metric[Any, Any]) -> tuple[list[Moved], list[Moved]]:
     """The images that improved and those that worsened, the most moved first."""
     (names, x), (_, y) = a.image_values(m), b.image_values(m)
-    sign = -1.0 if m.better == "lower" else 1.0
-    found = [
-        Moved(n, p, q) for n, p, q in zip(names, x[:, -1].tolist(), y[:, -1].tolist(), strict=True) if p == p and q == q
-    ]
-    by_gain = sorted(found, key=lambda v: (-sign * (v.b - v.a), v.image))
-    improved = [v for v in by_gain if sign * (v.b - v.a) > 0]
-    return improved, [v for v in reversed(by_gain) if sign * (v.b - v.a) < 0]
+    at = -1 if None in a.titles(m) else 0
+    gain = (gains(m, y[:, at]) - gains(m, x[:, at])).tolist()
+    found = list(zip(gain, map(Moved, names, x[:, at].tolist(), y[:, at].tolist()), strict=True))
+    improved = sorted((f for f in found if f[0] > 0), key=lambda f: (-f[0], f[1].image))
+    worsened = sorted((f for f in found if f[0] < 0), key=lambda f: (f[0], f[1].image))
+    return [moved for _, moved in improved], [moved for _, moved in worsened]

@@ -3,7 +3,8 @@
 The runs are ordered by one metric over the images that all of them hold. Beside each stand
     its interval, by the bootstrap over images;
     the share of resamples on which it takes each rank (all runs draw the same images; tied runs share their ranks);
-    its mean rank over the images, 1 for the best, ties in the middle.
+    its mean rank over the images, 1 for the best, ties in the middle; over groups, by the mean of each, where images
+    are not independent.
 Two runs whose mean ranks are nearer than the *critical difference* are not told apart by these images (Nemenyi,
 5 %); the Friedman test says whether there is any difference at all.
 
@@ -20,10 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .comparison import check_alike, headline, restricted
+from .comparison import check_alike, gains, headline, restricted
 from .errors import DataError, UsageError
 from .evaluation import Evaluation, Over
 from .metrics import Metric, Values, parse
+from .significance import Ints, by_unit, numbers
 from .uncertainty import LEVEL
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,8 @@ class Ranked(NamedTuple):
 class Ranking:
     """Runs in the order of a metric, the best first.
 
-    images    how many all runs hold; `complete` of them have a value in every run
+    images    how many all runs hold; `complete` of them, or of their groups, have a value in every run
+    by        how images are grouped; "" where each stands for itself
     left_out  the names that some run lacks
     critical  the difference of mean ranks from which on two runs differ; NaN below two complete images
     p         of the Friedman test; NaN below three runs or two complete images
@@ -56,6 +59,7 @@ class Ranking:
     class_: str | None
     over: Over
     images: int
+    by: str
     complete: int
     left_out: tuple[str, ...]
     lines: list[Ranked]
@@ -94,7 +98,9 @@ def rank(
     images = np.stack([e.image_values(made)[1][:, i] for e, i in zip(parts, columns, strict=True)], axis=1)
     values = np.array([e.value(made, class_=class_, over=over) for e in parts])
     shares, ends = _drawn(parts, made, columns, over)
-    complete = images[~np.isnan(images).any(axis=1)]
+    there = ~np.isnan(images).any(axis=1)
+    kept = [common[i] for i in np.flatnonzero(there).tolist()]
+    complete = _by_unit(images[there], numbers(first.resampling, kept))
     mean_ranks = _ranks(_gain(made, complete)).mean(axis=0) if len(complete) else np.full(len(names), math.nan)
     order = np.argsort(-_gain(made, values), kind="stable")
     place = 1 + (_gain(made, values)[None, :] > _gain(made, values)[:, None]).sum(axis=1)
@@ -107,8 +113,8 @@ def rank(
     critical = critical_difference(len(names), len(complete))
     everything = sorted({n for e in runs.values() for n in e.images} - set(common))
     return Ranking(
-        str(made), None if class_ is None else str(class_), over, len(common), len(complete), tuple(everything), lines,
-        critical, _friedman(complete), _alike(names, mean_ranks, critical),
+        str(made), None if class_ is None else str(class_), over, len(common), parts[0].resampling.by, len(complete),
+        tuple(everything), lines, critical, _friedman(complete), _alike(names, mean_ranks, critical),
     )  # fmt: skip
 
 
@@ -148,7 +154,7 @@ def _column(e: Evaluation, metric: Metric[Any, Any], class_: str | int | None) -
 
 def _gain(metric: Metric[Any, Any], values: Values) -> Values:
     """The values so that more is better; undefined is the worst."""
-    gain = {"lower": -values, "zero": -np.abs(values)}.get(metric.better, values)
+    gain = gains(metric, values)
     return np.where(np.isnan(gain), -math.inf, gain)
 
 
@@ -178,6 +184,12 @@ def _drawn(
 
 def _floats(values: Floats) -> tuple[float, ...]:
     return tuple(values.tolist())
+
+
+def _by_unit(values: Values, of: Ints) -> Values:
+    """The means of the images of each unit."""
+    sums, counts = by_unit(values, of)
+    return sums / counts
 
 
 def _ranks(gain: Values) -> Floats:

@@ -15,21 +15,32 @@ from ..ranking import Ranking
 from ..rows import as_markdown
 from .tables import number, text_table
 
-HEADER = ["metric", "class", "over", "A", "B", "B - A", "95 % interval", "p (Holm)", "better/equal/worse"]
+HEADER = [
+    "metric", "class", "over", "A", "B", "B - A", "95 % interval", "B is", "p permutation", "p Wilcoxon", "effect",
+    "better/equal/worse",
+]  # fmt: skip
+SAID = {"better": "better", "worse": "worse", "different": "different"}
+MOST = 40  # of the columns' width
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN_A RUN_B [RUN...]", type=click.Path(path_type=Path))
-@click.option("-m", "--metric", "metrics", multiple=True, metavar="METRIC", help="Only these; may be repeated.")
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="METRIC",
+    help="Only these, for which alone p is corrected; may be repeated.",
+)
 @click.option("--all", "everything", is_flag=True, help="Every metric of every class.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "md"]), default="table", show_default=True)
 def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, form: str) -> None:
     """Compare RUN_B with RUN_A on the images that both hold: differences with paired intervals and tests.
 
-    An asterisk marks a difference whose 95 % interval leaves out zero. Of three runs or more there is a ranking with
-    its stability, by -m METRIC or the metric that comes first in their field.
+    B is called better or worse where the 95 % interval of the difference leaves out zero. Of three runs or more there
+    is a ranking with its stability, by -m METRIC or the metric that comes first in their field.
     """
-    from ..metrics import parse
     from ..run import open_run
 
     if len(runs) < 2:
@@ -37,30 +48,75 @@ def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, 
     if len(runs) > 2:
         _rank(runs, metrics, form)
         return
-    run_a, run_b = runs
-    wanted = [str(parse(m)) for m in metrics]
-    found = compare(open_run(run_a), open_run(run_b))
-    lines = [d for d in found.lines if not wanted or d.metric in wanted]
+    run_a, run_b = map(open_run, runs)
+    found = compare(run_a, run_b, metrics or None)
     if form == "json":
-        click.echo(json.dumps({**_facts(found), "rows": [_record(d) for d in lines]}, indent=1))
+        click.echo(json.dumps({**_facts(found), "rows": [_record(d) for d in found.lines]}, indent=1))
         return
-    first = next((d.metric for d in lines if d.class_ is not None), None)
-    shown = [d for d in lines if everything or wanted or d.class_ is None or d.metric == first]
-    table = [_cells(d) for d in shown]
+    first = next((d.metric for d in found.lines if d.class_ is not None), None)
+    shown = [d for d in found.lines if everything or metrics or d.class_ is None or d.metric == first]
+    known = [d for d in shown if not (math.isnan(d.a) and math.isnan(d.b))]
+    table = [_cells(d) for d in known]
+    notes = [_tests(found), *_unsaid(found, shown, known)]
     if form == "md":
-        click.echo(as_markdown(HEADER, table), nl=False)
+        click.echo(
+            f"**{_answer(found)}**\n\n{as_markdown(HEADER, table)}\n{'. '.join(notes)}.\n\n{_moved(found, ', ')}"
+        )
         return
-    click.echo(f"A {printable(str(run_a))}\nB {printable(str(run_b))}\n{found.images} images in both\n")
-    click.echo(text_table(HEADER, table))
-    tests = f"Wilcoxon over the images, corrected by Holm for {found.tests} tests" if found.tests else "too few images"
-    click.echo(f"\n* the 95 % interval leaves out zero; p: {tests}")
-    hidden = len(lines) - len(shown)
-    if hidden:
-        click.echo(f"{hidden} lines of other metrics by class are not shown (--all)")
-    click.echo(_moved(found))
+    a, b = (printable(str(run)) for run in runs)
+    click.echo(f"A  {a}\nB  {b}\n\n{_answer(found)}\n")
+    click.echo(text_table(HEADER, table, (0, 1, 2, 7), MOST))
+    click.echo("\n" + "\n".join(notes))
+    click.echo("\n" + _moved(found, "\n  "))
     for which, names in (("A", found.only_a), ("B", found.only_b)):
         if names:
-            click.echo(f"{len(names)} images only in {which}: {', '.join(map(printable, names[:5]))}")
+            more = ", ..." if len(names) > 5 else ""
+            click.echo(f"{len(names)} images only in {which}, left out: {', '.join(map(printable, names[:5]))}{more}")
+
+
+def _answer(found: Comparison) -> str:
+    """Whether B is better, in one sentence."""
+    units = f"{found.images} images that both hold"
+    if found.groups is not None:
+        units += f", in {found.groups} groups by {printable(found.by)}"
+    d = found.answer
+    if d is not None and (n := d.better + d.equal + d.worse) < found.images:
+        units = f"{n} images with a value of the {units}"
+    if d is None:
+        return f"{found.headline} has no value to compare on the {units}."
+    said = {
+        "better": "B is better than A",
+        "worse": "B is worse than A",
+        "different": "B differs from A",
+        "open": "B and A are not told apart",
+        "": "Without an interval nobody can say whether B is better than A",
+    }[d.verdict]
+    apart = f"{number(d.b)} against {number(d.a)}, a difference of {d.difference:+.4f}"
+    interval = f" (95 % {d.low:+.4f} to {d.high:+.4f})" if d.verdict else ""
+    return f"{said} in {_titled(d)}: {apart}{interval} of the means over the {units}."
+
+
+def _titled(d: Difference) -> str:
+    return d.metric if d.class_ is None else f"{d.metric}[{printable(d.class_)}]"
+
+
+def _tests(found: Comparison) -> str:
+    """When B is called better, and what the p values are."""
+    units = "images" if found.groups is None else f"groups ({printable(found.by)})"
+    called = "better or worse: the 95 % interval of the difference leaves out zero"
+    if not found.tests:
+        return f"{called}; no tests: they need six {units} with a value and some that differ"
+    return f"{called}; p: paired tests over the {units}, corrected (Holm) for {found.tests}"
+
+
+def _unsaid(found: Comparison, shown: list[Difference], known: list[Difference]) -> list[str]:
+    """What the table leaves out."""
+    undefined = list(dict.fromkeys(_titled(d) for d in shown if d not in known))
+    said = [f"undefined in both: {', '.join(undefined[:6])}{', ...' if len(undefined) > 6 else ''}"]
+    hidden = len(found.lines) - len(shown)
+    return (said if undefined else []) + (
+        [f"{hidden} lines of other metrics by class are not shown (--all)"] if hidden else []
+    )
 
 
 def _rank(runs: tuple[Path, ...], metrics: tuple[str, ...], form: str) -> None:
@@ -88,7 +144,7 @@ def _rank(runs: tuple[Path, ...], metrics: tuple[str, ...], form: str) -> None:
             for line in r.lines
         ]
         if form == "md":
-            click.echo(as_markdown(header, table))
+            click.echo(f"{as_markdown(header, table)}{_told_apart(r)}\n")
             continue
         left = f", {len(r.left_out)} left out that some run lacks" if r.left_out else ""
         click.echo(f"{r.metric}, mean over {r.images} images in all runs{left}\n")
@@ -98,11 +154,12 @@ def _rank(runs: tuple[Path, ...], metrics: tuple[str, ...], form: str) -> None:
 
 def _told_apart(r: Ranking) -> str:
     """What the mean ranks say."""
-    lines = ["", "rank 1, 2, ...: the share of bootstrap resamples of the images on which a run takes that rank"]
+    units = f"groups ({printable(r.by)})" if r.by else "images"
+    lines = ["", f"rank 1, 2, ...: the share of bootstrap resamples of the {units} on which a run takes that rank"]
     if r.critical == r.critical:
         alike = "; ".join(" and ".join(printable(run) for run in group) for group in r.alike)
         lines.append(
-            f"mean ranks over {r.complete} images differ from {r.critical:.2f} on (Nemenyi, 5 %); "
+            f"mean ranks over {r.complete} {units} differ from {r.critical:.2f} on (Nemenyi, 5 %); "
             f"not told apart: {alike or 'none'}"
         )
     if r.p == r.p:
@@ -122,29 +179,56 @@ def _finite(value: Any) -> Any:
 
 
 def _facts(found: Comparison) -> dict[str, Any]:
-    return {"images": found.images, "only_a": found.only_a, "only_b": found.only_b, "headline": found.headline}
+    grouped = {} if found.groups is None else {"groups": found.groups, "by": found.by}
+    return {
+        "answer": _answer(found),
+        "images": found.images,
+        **grouped,
+        "only_a": found.only_a,
+        "only_b": found.only_b,
+        "headline": found.headline,
+        "tests": found.tests,
+        "improved": [m._asdict() for m in found.improved],
+        "worsened": [m._asdict() for m in found.worsened],
+    }
 
 
 def _record(d: Difference) -> dict[str, Any]:
     values = {("class" if k == "class_" else k): v for k, v in d._asdict().items()}
-    return {k: _finite(v) for k, v in values.items()}
+    return {**{k: _finite(v) for k, v in values.items()}, "verdict": d.verdict}
 
 
 def _cells(d: Difference) -> list[str]:
-    interval = f"{d.low:+.4f} to {d.high:+.4f}{'*' if d.clear else ' '}" if d.low == d.low else ""
-    p = f"{d.p:.2g}" if d.p == d.p else ""
-    wins = f"{d.better}/{d.equal}/{d.worse}"
+    interval = f"{d.low:+.4f} to {d.high:+.4f}" if d.low == d.low else ""
     difference = f"{d.difference:+.4f}" if d.difference == d.difference else "-"
-    return [d.metric, d.class_ or "", d.over, number(d.a), number(d.b), difference, interval, p, wins]
+    by_image = ["", "", "", ""]
+    if d.over == "images":
+        tests = [_p(d.permutation), _p(d.wilcoxon), f"{d.effect:+.2f}" if d.effect == d.effect else ""]
+        by_image = [*tests, f"{d.better}/{d.equal}/{d.worse}"]
+    return [
+        d.metric,
+        d.class_ or "",
+        d.over,
+        number(d.a),
+        number(d.b),
+        difference,
+        interval,
+        SAID.get(d.verdict, ""),
+        *by_image,
+    ]
 
 
-def _moved(found: Comparison, most: int = 3) -> str:
+def _p(p: float) -> str:
+    return "" if p != p else "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _moved(found: Comparison, apart: str, most: int = 3) -> str:
     """The images that improved and worsened most."""
 
     def listed(images: list[Moved]) -> str:
-        return ", ".join(f"{printable(v.image)} {v.a:.3f} to {v.b:.3f}" for v in images)
+        return "".join(f"{apart}{printable(v.image)}  {v.a:.4f} to {v.b:.4f}" for v in images) or f"{apart}none"
 
     return (
-        f"\nby {found.headline}, most improved: {listed(found.improved[:most]) or 'none'}\n"
-        f"most worsened: {listed(found.worsened[:most]) or 'none'}"
+        f"By {found.headline} {len(found.improved)} images improved, most of all:{listed(found.improved[:most])}\n"
+        f"{len(found.worsened)} images worsened, most of all:{listed(found.worsened[:most])}"
     )

@@ -16,7 +16,6 @@ import numpy as np
 from ..advisor import constant_accuracy
 from ..comparison import Difference, compare
 from ..errors import MaskmeterError
-from ..evaluation import Evaluation
 from ..fates import recall_by_size
 from ..metrics import Metric, accuracy, average_precision, iou, pq, precision, recall, roc_auc, rq, sq
 from . import words
@@ -221,9 +220,8 @@ def _better(found: Findings, metric: Metric[Any, Any]) -> Iterator[str]:
     if found.other is None:
         yield "No other run was given: maskmeter report RUN --versus OTHER shows both and says which is better."
         return
-    both = [Evaluation([metric], facts=f.evaluation.facts, records=f.evaluation.records) for f in (found, found.other)]
     try:
-        c = compare(*both)
+        c = compare(found.evaluation, found.other.evaluation, [metric])
     except MaskmeterError as error:
         yield f"The two cannot be compared: {error}."
         return
@@ -248,7 +246,7 @@ def _verdict(line: Difference, other: str) -> str:
     interval = f"95 % interval of the difference {words.figure(line.low)} to {words.figure(line.high)}"
     if not line.clear:
         return f"Nobody can say: the two differ by {apart}, which may be the luck of these images ({interval})."
-    better = "No" if line.better > line.worse else "Yes"
+    better = "No" if line.verdict == "better" else "Yes"
     who = f"{other} is better" if better == "No" else f"it is better than {other}"
     return f"{better}: {who} by {apart}, more than luck explains ({interval})."
 
