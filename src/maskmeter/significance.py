@@ -41,7 +41,7 @@ CHUNK = 1000  # choices of signs that are added up at a time
 NEAR = 1e-12  # of the sum of all differences: sums that are nearer to each other are equal
 
 
-class Tested(NamedTuple):
+class Significance(NamedTuple):
     """Of each column: the p values, NaN where there is no test, and the effect size."""
 
     wilcoxon: Floats
@@ -66,7 +66,7 @@ def by_unit(values: Floats, of: Ints) -> tuple[Floats, Ints]:
     return sums, counts
 
 
-def paired(differences: Floats, of: Ints, seed: int = 0) -> Tested:
+def paired(differences: Floats, of: Ints, seed: int = 0) -> Significance:
     """Test differences (images, columns), NaN where an image has none; `of` is the unit of each image."""
     sums, counts = by_unit(differences, of)
     means = np.where(counts > 0, sums / np.maximum(counts, 1), math.nan)
@@ -74,7 +74,7 @@ def paired(differences: Floats, of: Ints, seed: int = 0) -> Tested:
     tested = (counts > 0).sum(axis=0) >= LEAST
     flipped = permutation(np.where(tested, sums, 0.0), seed)
     signed = [_wilcoxon(means[counts[:, c] > 0, c]) if tested[c] else math.nan for c in columns]
-    return Tested(np.array(signed), flipped, np.array([_effect(means[counts[:, c] > 0, c]) for c in columns]))
+    return Significance(np.array(signed), flipped, np.array([_effect(means[counts[:, c] > 0, c]) for c in columns]))
 
 
 def permutation(sums: Floats, seed: int = 0) -> Floats:
