@@ -185,18 +185,6 @@ def test_the_commands(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "p permutation" in out and "corrected (Holm) for 3" in out
     assert main(["compare", a, b, "-m", "pq"]) == 2
 
-    gate = ["gate", b, "--require"]
-    assert main([*gate, "iou[1]>=0.9", "--require", "low(mean_iou)>=0.1", "--require", "iou[2]@images<0.9"]) == 0
-    assert main([*gate, "iou[2]>=0.9", "--junit", str(runs / "j.xml")]) == 1
-    assert "FAIL" in capsys.readouterr().out
-    assert 'failures="1"' in (runs / "j.xml").read_text()
-    assert main(["gate", b, "--baseline", a, "--no-worse", "iou"]) == 1
-    assert "iou[2]" in capsys.readouterr().out
-    assert main(["gate", a, "--baseline", a, "--no-worse", "iou"]) == 0
-    for wrong in ("mean_iou", "iou[9]>=1", "nothing>=1", "iou>=1", "low(iou[1]>=1"):
-        assert main([*gate, wrong]) == 2, wrong
-    assert main(["gate", b]) == 2
-
 
 def test_an_undefined_value_fails_a_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for side in ("gt", "pred"):

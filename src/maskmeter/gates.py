@@ -2,13 +2,16 @@
 
     mean_iou>=0.75            a pooled value
     iou[car]@images>=0.8      of a class, as mean over images
+    iou[*]>0.5                of every class
     low(mean_iou)>=0.7        the lower end of its 95 % interval (high(...) the upper)
     hausdorff@images<=3       any of >=, >, <=, <
 
-Against a baseline, `no_worse` asks that a metric shows no clear loss: the paired 95 % interval of the
-difference does not lie wholly on the worse side of zero.
+Against a baseline, `no_worse` asks that a metric shows no significant loss: a loss is one whose paired 95 % interval
+of the difference lies wholly on the worse side of zero. Values are written as above: mean_iou, iou[car]@images, iou[*].
+Of many classes some intervals lie there by luck (1 of 40 each); so of several classes over images, `iou[*]@images`,
+a loss has besides to stand the sign-flip test at 5 %, corrected by Holm for all that is compared.
 
-A value that is undefined fails, and says so: nothing passes because nothing was measured.
+A value that is undefined fails, and says why: nothing passes because nothing was measured.
 """
 
 from __future__ import annotations
@@ -21,15 +24,18 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as xml
 
 from .comparison import Comparison, Difference
-from .errors import UsageError
+from .errors import UsageError, printable
 from .evaluation import Evaluation, Over, Row
-from .metrics import METRICS, parse
+from .metrics import parse
+from .statistics.confusion import Confusion
 
 COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+SIGNIFICANT = 0.05
 
+_VALUE = r"(?P<metric>\w+(?:\([^()]*\))?)\s*(?:\[(?P<class>.*)\])?\s*(?:@(?P<over>pooled|images))?\s*"
+_NAMED = re.compile(rf"\s*{_VALUE}", re.DOTALL)
 _CONDITION = re.compile(
-    r"\s*(?:(?P<end>low|high)\()?\s*(?P<metric>\w+(?:\([^()]*\))?)\s*(?:\[(?P<class>.*)\])?"
-    r"\s*(?:@(?P<over>pooled|images))?\s*(?P<close>\))?\s*(?:@(?P<after>pooled|images))?"
+    rf"\s*(?:(?P<end>low|high)\()?\s*{_VALUE}(?P<close>\))?\s*(?:@(?P<after>pooled|images))?"
     r"\s*(?P<how>>=|<=|>|<)\s*(?P<limit>[-+.\deE]+)\s*",
     re.DOTALL,
 )
@@ -37,45 +43,110 @@ _CONDITION = re.compile(
 
 @dataclass(frozen=True)
 class Outcome:
-    """A condition, whether it holds, and the one line that says why or why not."""
+    """A condition, of which class where it is about several, whether it holds, and the one line that says why."""
 
     condition: str
     passed: bool
     said: str
+    class_: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The condition, with the class that this is about."""
+        return self.condition if self.class_ is None else f"{self.condition} [{self.class_}]"
 
 
-def require(evaluation: Evaluation, condition: str) -> Outcome:
-    """Whether a condition on a value holds. Raises UsageError where it cannot be read or names nothing."""
+def require(evaluation: Evaluation, condition: str) -> list[Outcome]:
+    """Whether a condition on a value holds, for each class that it is about.
+
+    Raises UsageError where it cannot be read or names nothing.
+    """
     found = _CONDITION.fullmatch(condition)
-    if found is None or (found["end"] is None) != (found["close"] is None):
+    if found is None or (found["end"] is None) != (found["close"] is None) or not _number(found["limit"]):
         raise UsageError(
-            f"{condition!r} is no condition; write as in mean_iou>=0.75, iou[car]@images>=0.8, low(mean_iou)>=0.7"
+            f"{condition!r} is no condition; write as in mean_iou>=0.75, iou[car]@images>=0.8, iou[*]>0.5, "
+            "low(mean_iou)>=0.7"
         )
-    row = _row(evaluation, found["metric"], found["class"], found["over"] or found["after"] or "pooled")
-    value = row.value if found["end"] is None else row.low if found["end"] == "low" else row.high
-    limit = float(found["limit"])
+    rows = _rows(evaluation, found["metric"], found["class"], found["over"] or found["after"] or "pooled")
+    limit, every = float(found["limit"]), found["class"] == "*"
+    return [_held(evaluation, r, condition, found["end"], found["how"], limit, every) for r in rows]
+
+
+def _held(
+    evaluation: Evaluation, row: Row, condition: str, end: str | None, how: str, limit: float, every: bool
+) -> Outcome:
+    value = row.value if end is None else row.low if end == "low" else row.high
+    class_ = row.class_ if every else None
     if math.isnan(value):
-        what = "the value is undefined" if math.isnan(row.value) else "there is no interval"
-        return Outcome(condition, False, f"{what} ({row.undefined} images have none)")
-    passed = COMPARE[found["how"]](value, limit)
-    gap = "" if passed else f", {'short' if found['how'][0] == '>' else 'over'} by {abs(value - limit):.4g}"
-    return Outcome(condition, passed, f"{value:.6g}{gap}")
+        why = _undefined(evaluation, row) if math.isnan(row.value) else _no_interval(evaluation, row)
+        return Outcome(condition, False, why, class_)
+    passed = COMPARE[how](value, limit)
+    gap = f"{'short' if how[0] == '>' else 'over'} by {abs(value - limit):.4g}"
+    said = f"{value:.6g}" + ("" if passed else f", {gap}" if value != limit else ", no more and no less")
+    return Outcome(condition, passed, said, class_)
 
 
-def no_worse(comparison: Comparison, metric: str, over: Over = "pooled") -> Outcome:
-    """Whether a metric shows no clear loss against the baseline, in any class."""
-    name = str(parse(metric))
-    condition = f"{name} no worse than the baseline"
-    lines = [d for d in comparison.lines if d.metric == name and d.over == over]
+def named(text: str) -> tuple[str, str | None, Over]:
+    """The metric, the class and the average of `iou[car]@images`. Raises UsageError."""
+    found = _NAMED.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{text!r} names no value; write as in mean_iou, iou[car]@images or iou[*]")
+    return str(parse(found["metric"])), found["class"], "images" if found["over"] == "images" else "pooled"
+
+
+def no_worse(comparison: Comparison, value: str) -> list[Outcome]:
+    """Whether a value shows no significant loss against the baseline; without a class in the mean, or in every one."""
+    metric, class_, over = named(value)
+    condition = f"{value.strip()} no worse than the baseline"
+    lines = [d for d in comparison.lines if d.metric == metric and d.over == over]
     if not lines:
-        raise UsageError(f"the two runs have no metric {name} in common")
-    if undefined := [d for d in lines if math.isnan(d.difference) or math.isnan(d.low)]:
-        return Outcome(condition, False, f"{_title(undefined[0])} has no interval of the difference")
-    lost = [d for d in lines if _lost(d)]
-    rising = METRICS[parse(name).name].better == "higher"
-    worst = max(lost or lines, key=lambda d: -d.difference if rising else abs(d.difference))
-    said = f"{_title(worst)}: {worst.a:.4f} to {worst.b:.4f} ({worst.low:+.4f} to {worst.high:+.4f})"
-    return Outcome(condition, not lost, f"{len(lost)} clear losses, {said}" if lost else said)
+        raise UsageError(f"the two runs have no metric {metric} in common")
+    whole = [d for d in lines if d.class_ is None]
+    several = class_ == "*" or (class_ is None and not whole)
+    if several:
+        lines = [d for d in lines if d.class_ is not None] or whole
+    else:
+        lines = [d for d in lines if d.class_ == class_]
+    if not lines:
+        raise UsageError(f"{metric} has no class {class_!r} in both runs")
+    return [_kept(d, condition, several) for d in lines]
+
+
+def _kept(d: Difference, condition: str, several: bool) -> Outcome:
+    class_ = d.class_ if several else None
+    if math.isnan(d.difference):
+        sides = [name for name, x in (("the baseline", d.a), ("this run", d.b)) if math.isnan(x)]
+        return Outcome(condition, False, f"undefined in {' and in '.join(sides) or 'all images'}", class_)
+    if math.isnan(d.low):
+        return Outcome(condition, False, "there is no interval of the difference", class_)
+    said = f"{d.a:.4f} to {d.b:.4f} ({d.low:+.4f} to {d.high:+.4f})"
+    lost, tested = d.verdict == "worse", several and not math.isnan(d.permutation)
+    if lost and tested:
+        lost, said = d.permutation < SIGNIFICANT, f"{said}, p = {d.permutation:.2g}"
+    return Outcome(condition, not lost, f"significant loss: {said}" if lost else said, class_)
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """How many conditions fail, in one sentence."""
+    conditions = list(dict.fromkeys(o.condition for o in outcomes))
+    failed = list(dict.fromkeys(o.condition for o in outcomes if not o.passed))
+    if not failed:
+        return f"passed: {'the condition holds' if len(conditions) == 1 else f'all {len(conditions)} conditions hold'}"
+    return f"failed: {len(failed)} of {len(conditions)} condition{'s' if len(conditions) > 1 else ''}"
+
+
+def table(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
+    """A line for each condition, or for each class in which it fails and one for all others."""
+    lines: list[tuple[str, str, str]] = []
+    for condition in dict.fromkeys(o.condition for o in outcomes):
+        own = [o for o in outcomes if o.condition == condition]
+        lines += [(o.title, "FAIL", o.said) for o in own if not o.passed]
+        held = [o for o in own if o.passed]
+        if held and all(o.class_ is None for o in held):
+            lines += [(o.title, "pass", o.said) for o in held]
+        elif held:
+            lines.append((condition, "pass", f"{len(held)} of {len(own)} classes"))
+    return lines
 
 
 def as_junit(outcomes: Sequence[Outcome]) -> str:
@@ -83,35 +154,59 @@ def as_junit(outcomes: Sequence[Outcome]) -> str:
     failed = sum(not o.passed for o in outcomes)
     suite = xml.Element("testsuite", name="maskmeter gate", tests=str(len(outcomes)), failures=str(failed))
     for o in outcomes:
-        case = xml.SubElement(suite, "testcase", classname="maskmeter.gate", name=_plain(o.condition))
+        case = xml.SubElement(suite, "testcase", classname="maskmeter.gate", name=_plain(o.title))
         if not o.passed:
             xml.SubElement(case, "failure", message=_plain(o.said))
     return xml.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _row(evaluation: Evaluation, metric: str, class_: str | None, over: str) -> Row:
+def _rows(evaluation: Evaluation, metric: str, class_: str | None, over: str) -> list[Row]:
+    """The rows that a condition is about: one, or those of all classes."""
     made = str(parse(metric))
     rows = [r for r in evaluation.rows() if r.metric == made and r.over == over]
     if not rows:
         raise UsageError(f"the run has no {made}; evaluate it with -m '{made}'")
-    for r in rows:
-        if r.class_ == class_:
-            return r
-    known = ", ".join(r.class_ for r in rows if r.class_ is not None)
+    known = [r.class_ for r in rows if r.class_ is not None]
+    wanted = [r for r in rows if (r.class_ is not None if class_ == "*" else r.class_ == class_)]
+    if wanted:
+        return wanted
     if class_ is None:
-        raise UsageError(f"{made} has a value for each class; name one, as in {made}[{known.split(', ')[0]}]")
-    raise UsageError(f"{made} has no class {class_!r}; there are {known}" if known else f"{made} has no classes")
+        raise UsageError(f"{made} has a value for each class; name one, as in {made}[{known[0]}], or all: {made}[*]")
+    if not known:
+        raise UsageError(f"{made} has no classes here; leave [{printable(class_)}] away")
+    raise UsageError(f"{made} has no class {class_!r}; there are {', '.join(known)}")
 
 
-def _lost(d: Difference) -> bool:
-    better = METRICS[parse(d.metric).name].better
-    if better == "zero":
-        return d.clear and abs(d.b) > abs(d.a)
-    return d.low > 0 if better == "lower" else d.high < 0
+def _undefined(evaluation: Evaluation, row: Row) -> str:
+    """Why a value is undefined."""
+    images = len(evaluation.records)
+    if row.class_ is not None and parse(row.metric).statistic == Confusion.name:
+        at = evaluation.titles().index(row.class_)
+        sides = [bool(side[at]) for side in (evaluation.pooled.gt, evaluation.pooled.pred)]
+        if not all(sides):
+            where = (
+                "neither side has" if not any(sides) else f"the {'prediction' if sides[0] else 'ground truth'} lacks"
+            )
+            return f"undefined: {where} this class in all {images} images"
+    return f"undefined: {row.undefined} of {images} images have nothing to compute it from"
 
 
-def _title(d: Difference) -> str:
-    return d.metric if d.class_ is None else f"{d.metric}[{d.class_}]"
+def _no_interval(evaluation: Evaluation, row: Row) -> str:
+    """Why a value has no interval."""
+    if evaluation.resampling.method == "none":
+        return f"{row.value:.6g} has no interval: the run was made with --intervals none"
+    if evaluation.units.count < 2:
+        return (
+            f"{row.value:.6g} has no interval: it rests on one {'group' if evaluation.resampling.grouped else 'image'}"
+        )
+    return f"{row.value:.6g} has no interval: its resamples cannot be made, or have no value"
+
+
+def _number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _plain(text: str) -> str:
