@@ -28,7 +28,16 @@ from maskmeter.evaluation import Evaluation, columns
 from maskmeter.metrics import METRICS, Metric, parse
 from maskmeter.readings import Facts
 from maskmeter.records import Record
-from maskmeter.statistics import boundary_detections, confusion, detections, encounters, overlap, scores, topology
+from maskmeter.statistics import (
+    boundary_detections,
+    confusion,
+    detections,
+    encounters,
+    overlap,
+    scores,
+    surface,
+    topology,
+)
 from maskmeter.statistics.confusion import count_labels
 from maskmeter.thresholded import object_scores
 from reference import regions as twin
@@ -39,7 +48,7 @@ VOID = 7
 FEW = "percentile(resamples=100)"
 SAMPLE: dict[str, Any] = {
     "beta": 2, "iou": 0.5, "precision": 0.8, "specificity": 0.9, "metric": "dice", "false_per_image": 1,
-    "kind": "localisation", "score": 0,
+    "kind": "localisation", "score": 0, "tolerance": 0.5,
 }  # fmt: skip
 
 
@@ -153,6 +162,14 @@ DOMAINS = {
         False,
         Facts("semantic", ignore=(VOID,), shapes=("topology",)),
     ),
+    "surface": Domain(
+        st.integers(1, 6).flatmap(lambda n: st.tuples(*[_ints([0, 1, 2, 3, VOID], (n, 6))] * 2)),
+        lambda gt, pred: surface(gt, pred, ignore=VOID),
+        lambda gt: (gt, gt),
+        _relabel_classes,
+        False,
+        Facts("semantic", ignore=(VOID,), shapes=("surface",)),
+    ),
     "object_scores": Domain(
         st.integers(1, 6).flatmap(
             lambda n: st.tuples(arrays(np.bool_, (n, 6)), arrays(np.uint8, (n, 6), elements=st.integers(0, 255)))
@@ -170,7 +187,7 @@ DOMAINS = {
 }
 
 # They need axes and spacing; `metrics/test_boundaries` and `test_run_boundaries` hold them to the same laws.
-FUNCTIONS = ("surface", "bands")
+FUNCTIONS = ("bands",)
 
 ALL = [complete(m) for m in METRICS.values() if m.statistic not in FUNCTIONS]
 # Of detections those that any few objects have; the others ask for a size, a group or a cap.
@@ -279,7 +296,8 @@ def test_adding_is_pooling(name: str, data: st.DataObject) -> None:
             same(m.compute(added), m.compute(whole))
 
 
-@every_domain
+# Of surfaces an evaluation keeps one for each need, with diagonals for infinite distances: see `test_run_boundaries`.
+@pytest.mark.parametrize("name", [name for name in DOMAINS if name != "surface"])
 @fewer
 @given(data=st.data())
 def test_an_evaluation_has_the_values_of_its_images(name: str, data: st.DataObject) -> None:

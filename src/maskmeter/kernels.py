@@ -49,7 +49,7 @@ def joint_counts(a: LabelArray, b: LabelArray, mask: NDArray[np.bool_] | None = 
         rows = _native.joint_runs(a.ends, a.labels, b.ends, b.labels)
     else:
         a, b = (x.array() if isinstance(x, LabelRuns) else x for x in (a, b))
-        rows = _native.joint_counts(_plain(a), _plain(b), None if mask is None else _plain(mask))
+        rows = _native.joint_counts(plain(a), plain(b), None if mask is None else plain(mask))
     return rows[0], rows[1], rows[2]
 
 
@@ -71,7 +71,7 @@ def components(labels: NDArray[Any], connectivity: int, background: int = 0) -> 
     Pixels are neighbours when they differ by at most one step along at most `connectivity` axes.
     `background` must be in the range of the labels' type.
     """
-    return _native.components(_plain(labels), connectivity, background)
+    return _native.components(plain(labels), connectivity, background)
 
 
 def euler(mask: NDArray[np.bool_], diagonal: bool) -> int:
@@ -79,7 +79,7 @@ def euler(mask: NDArray[np.bool_], diagonal: bool) -> int:
 
     `diagonal`: pixels hang together by their corners (8, 26 neighbours), else by their faces alone (4, 6).
     """
-    return _native.euler(_plain(mask), diagonal)
+    return _native.euler(plain(mask), diagonal)
 
 
 def thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -87,7 +87,7 @@ def thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     It has the components, holes and cavities of the mask, for 8 (26) neighbours in the figure and 4 (6) outside.
     """
-    return _native.thin(_plain(mask)).view(np.bool_)
+    return _native.thin(plain(mask)).view(np.bool_)
 
 
 def png_inflated_size(width: int, height: int, bits: int, channels: int, interlaced: bool) -> int:
@@ -136,7 +136,7 @@ def score_counts(
     """
     limit = int(_bits(np.asarray(greatest, scores.dtype.newbyteorder("="))))
     counts, outside = _native.score_counts(
-        _bits(_plain(scores)), _plain(positive), None if mask is None else _plain(mask), limit
+        _bits(plain(scores)), plain(positive), None if mask is None else plain(mask), limit
     )
     return ScoreCounts(*counts), outside
 
@@ -202,7 +202,7 @@ def boxes_that_meet(
     the masks in the boxes, those whose masks cannot reach `least`. Where `least` is 0 every pair is there.
     """
     area_a, area_b = areas or (None, None)
-    return Meetings(*_native.boxes_that_meet(*cells, a, b, _plain(crowd), area_a, area_b, least))
+    return Meetings(*_native.boxes_that_meet(*cells, a, b, plain(crowd), area_a, area_b, least))
 
 
 class Matched(NamedTuple):
@@ -235,7 +235,7 @@ def match_detections(
     none); of detections: `excused` (left out where it matches nothing), as is one outside the area range.
     """
     begin = np.searchsorted(pairs.detection, np.arange(area.size + 1))
-    m = {k: _plain(v) for k, v in marks.items()}
+    m = {k: plain(v) for k, v in marks.items()}
     return Matched(
         *_native.match_detections(
             *cells, begin, pairs.truth, pairs.iou, area, truth_area,
@@ -302,8 +302,11 @@ def keep_freed_memory() -> None:
     _native.keep_freed_memory()
 
 
-def _plain(x: NDArray[Any]) -> NDArray[Any]:
-    """Contiguous, native byte order, booleans as bytes 0 and 1; a copy only where that is not so already."""
+def plain(x: NDArray[Any]) -> NDArray[Any]:
+    """Contiguous, native byte order, booleans as bytes 0 and 1; a copy only where that is not so already.
+
+    Every kernel sees to it; who asks several about one array does it once before.
+    """
     if not (x.flags.c_contiguous and x.dtype.isnative):
         x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))
     if x.dtype != np.bool_:
@@ -344,7 +347,7 @@ class Found(NamedTuple):
 
 def label_boxes(volume: NDArray[Any]) -> Ints:
     """Rows (label, first voxel z y x, last voxel z y x) of every label of a volume."""
-    return _native.label_boxes(_plain(volume))
+    return _native.label_boxes(plain(volume))
 
 
 def surface_distances(
@@ -356,7 +359,7 @@ def surface_distances(
     `box` (z, y, x, and their ends) holds all voxels of the label; `flat`: a volume of one slice is a plane.
     """
     x, y = _native.surface_distances(
-        _plain(a), _plain(b), label, label, box, spacing, flat, open_, MODELS.index(model), places
+        plain(a), plain(b), label, label, box, spacing, flat, open_, MODELS.index(model), places
     )
     return Found(*x), Found(*y)
 
@@ -366,5 +369,5 @@ def band_counts(
     flat: bool, open_: bool, around: bool,
 ) -> tuple[int, int]:  # fmt: skip
     """How many voxels the bands of a label share, and how many lie in either; `disc` has rows (z, y, reach along x)."""
-    shared, either = _native.bands(_plain(a), _plain(b), label, label, box, flat, open_, disc, around)
+    shared, either = _native.bands(plain(a), plain(b), label, label, box, flat, open_, disc, around)
     return shared, either

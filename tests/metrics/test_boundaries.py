@@ -1,11 +1,12 @@
 """Boundary metrics: exact phantoms, twins, empty masks, and what every convention keeps."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from maskmeter.errors import LabelError, UsageError
 from maskmeter.metrics import METRICS
 from maskmeter.metrics.boundaries import RULES
 from maskmeter.statistics import surface
-from maskmeter.statistics.surface import Directed
+from maskmeter.statistics.surface import Directed, Surface
 from reference import surface as twin
 
 Mask = NDArray[np.bool_]
@@ -111,6 +112,34 @@ def test_the_mesh_of_a_plane_has_the_length_of_its_twin(mask: Mask, spacing: tup
     assert s.gt[0].total == pytest.approx(twin.squares(mask, spacing[:2]), rel=1e-9, abs=1e-12)
 
 
+VOLUMES = st.tuples(*[st.integers(2, 4)] * 3).flatmap(lambda n: st.tuples(*[arrays(np.bool_, n)] * 2))
+
+
+@settings(max_examples=12)
+@given(pair=VOLUMES, spacing=STEPS)
+def test_the_mesh_of_a_volume_agrees_with_all_pairs(pair: tuple[Mask, Mask], spacing: tuple[float, ...]) -> None:
+    a, b = pair
+    s = surface(a, b, spacing=spacing)
+    x, y = (twin.cubes(m, spacing) for m in pair)
+    for d, here, there in ((s.gt[0], x, y), (s.pred[0], y, x)):
+        assert d.total == pytest.approx(twin.areas(here).sum(), rel=1e-9)
+        if len(here) and len(there):
+            want = np.sort(twin.to_triangles(here.mean(axis=1), there))
+            assert np.allclose(each(d), want, rtol=1e-9, atol=1e-8)
+            vertices = twin.to_triangles(here.reshape(-1, 3), there).max()
+            assert d.farthest == pytest.approx(max(vertices, want[-1]), rel=1e-9, abs=1e-8)
+
+
+def test_the_mesh_of_a_volume_is_closed() -> None:
+    """Each edge of a triangle is that of one other; the table of cases is what its script prints."""
+    root = Path(twin.__file__).parents[2]
+    assert (root / "native/marching_cubes.hpp").read_text("utf-8") == twin.cases.header()
+    mask = np.random.default_rng(3).random((7, 7, 7)) < 0.5
+    corner = np.unique(twin.cubes(mask, (2, 1, 1)).reshape(-1, 3).round(9), axis=0, return_inverse=True)[1]
+    sides = np.sort(corner.reshape(-1, 3)[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    assert set(np.unique(sides, axis=0, return_counts=True)[1].tolist()) <= {2, 4}
+
+
 @pytest.mark.parametrize("steps", [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0)])
 def test_the_mesh_of_balls_is_near_the_balls(steps: tuple[float, ...]) -> None:
     at = np.stack(np.meshgrid(*(np.arange(0, 40, s) for s in steps), indexing="ij"), -1)
@@ -146,21 +175,31 @@ def test_bands_agree_with_the_distance_transform(pair: tuple[Mask, Mask, tuple[f
     assert same(mm.boundary_iou(a, b, width=width, spacing=spacing), want)
 
 
-@pytest.mark.parametrize("convention", RULES)
+@settings(max_examples=20)
 @given(pair=pairs())
 def test_identical_masks_are_perfect_and_swapping_changes_nothing(
-    convention: str, pair: tuple[Mask, Mask, tuple[float, ...]]
+    pair: tuple[Mask, Mask, tuple[float, ...]],
 ) -> None:
     a, b, spacing = pair
-    kinds: dict[str, Any] = {"spacing": spacing, "convention": convention}
-    for name in DISTANCES:
-        m = METRICS[name]
-        assert m(a, a, **kinds) == 0 or not a.any() or convention == "seg_metrics"
-        there, back = m(a, b, **kinds), m(b, a, **kinds)
-        assert there == pytest.approx(back, rel=1e-12, nan_ok=True)
-    if convention not in ("medpy", "seg_metrics", "itk_set", "plastimatch"):
-        assert mm.nsd(a, a, tolerance=0, **kinds) == 1 or not a.any()
-        assert same(mm.nsd(a, b, tolerance=1, **kinds), mm.nsd(b, a, tolerance=1, **kinds))
+    counted: dict[tuple[str, str], list[Surface]] = {}
+    for convention, rule in RULES.items():
+        for model in {rule.model, rule.nsd_model or rule.model}:
+            kind = (model, "open" if rule.open else "closed")
+            if kind not in counted:
+                given_: dict[str, Any] = {"spacing": spacing, "model": model, "edge": kind[1]}
+                counted[kind] = [surface(x, y, **given_) for x, y in ((a, a), (a, b), (b, a))]
+            same_, there, back = counted[kind]
+            if model == rule.model:
+                for m in (METRICS[name] for name in DISTANCES):
+                    assert m.compute(same_, convention=convention) == 0 or not same_.gt[0].total
+                    values = [m.compute(s, convention=convention) for s in (there, back)]
+                    assert values[0] == pytest.approx(values[1], rel=1e-12, nan_ok=True)
+            if model == (rule.nsd_model or rule.model) and convention != "seg_metrics":
+                assert mm.nsd.compute(same_, convention=convention, tolerance=0) == 1 or not a.any()
+                values = [mm.nsd.compute(s, convention=convention, tolerance=1) for s in (there, back)]
+                assert same(*values)
+                one = mm.boundary_precision.compute(there, tolerance=1), mm.boundary_recall.compute(back, tolerance=1)
+                assert same(*one)
 
 
 def test_empty_masks() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,3 +88,47 @@ def squares(mask: Mask, spacing: Any) -> float:
         elif len(found) == 4:
             total += sum(float(np.linalg.norm(found[k] - found[k - 1])) for k in range(4) if f[around[k]] > 0)
     return total
+
+
+_SPEC = spec_from_file_location("marching_cubes", Path(__file__).parents[2] / "scripts/marching_cubes.py")
+assert _SPEC is not None and _SPEC.loader is not None
+cases = module_from_spec(_SPEC)
+_SPEC.loader.exec_module(cases)
+
+
+def cubes(mask: Mask, spacing: Any) -> Floats:
+    """The triangles of the mesh of a volume, (N, 3 corners, 3 axes)."""
+    f, steps, out = field(mask, spacing), np.asarray(spacing, float), list[Floats]()
+    for cell in product(*(range(n - 1) for n in f.shape)):
+        at = np.array(cell) + np.array(cases.CORNERS)
+        here = f[tuple(at.T)]
+        case = sum(int(v > 0) << i for i, v in enumerate(here))
+        for triangle in cases.mesh(case):
+            ends = [cases.EDGES[e] for e in triangle]
+            out.append(np.array([at[a] + here[a] / (here[a] - here[b]) * (at[b] - at[a]) for a, b in ends]) * steps)
+    return np.reshape(out, (-1, 3, 3))
+
+
+def areas(triangles: Floats) -> Floats:
+    """The area of each triangle."""
+    a, b, c = np.moveaxis(triangles, 1, 0)
+    return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+
+
+def to_triangles(points: Floats, triangles: Floats) -> Floats:
+    """From each point to the nearest of all triangles: the plane where its foot lies inside, else the nearest edge."""
+    p = points[:, None]
+    corners = np.moveaxis(triangles, 1, 0)
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    length = np.linalg.norm(normal, axis=1)
+    unit = normal / np.where(length > 0, length, 1)[:, None]
+    inside = np.broadcast_to(length > 0, (len(points), len(triangles))).copy()
+    nearest = np.full(inside.shape, np.inf)
+    for k in range(3):
+        a, along = corners[k], corners[(k + 1) % 3] - corners[k]
+        inside &= np.einsum("pti,ti->pt", p - a, np.cross(unit, along)) >= 0
+        share = np.einsum("pti,ti->pt", p - a, along) / np.maximum(np.einsum("ti,ti->t", along, along), 1e-300)
+        foot = a + np.clip(share, 0, 1)[..., None] * along
+        nearest = np.minimum(nearest, np.linalg.norm(p - foot, axis=2))
+    above = np.abs(np.einsum("pti,ti->pt", p - corners[0], unit))
+    return np.where(inside, np.minimum(above, nearest), nearest).min(axis=1)

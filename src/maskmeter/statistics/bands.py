@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import MergeError, UsageError
 from ..kernels import band_counts
-from ..masks import label_map, pair
+from ..masks import label_map
 from .surface import by_label, union_boxes, volumes
 
 Ints = NDArray[np.int64]
@@ -88,25 +88,22 @@ def bands(
     if edge not in ("closed", "open"):
         raise UsageError(f'edge is "closed" or "open", not {edge!r}')
     g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
-    pair(g, p)
-    a, b, steps, flat = volumes(g, p, 1.0 if ratio or chessboard else spacing)
-    binary = g.binary and p.binary
-    size = [n for n, k in zip(a.shape, range(3), strict=True) if not (flat and k == 0)]
-    reach = float(max(1, round(width * math.hypot(*size)))) if ratio else width
-    rows = disc(reach, steps, flat, chessboard)
-    boxes = union_boxes(a, b, binary, g.ignore, only)
+    v = volumes(g, p, 1.0 if ratio or chessboard else spacing)
+    reach = float(max(1, round(width * math.hypot(*(n for n, _ in v.sides))))) if ratio else width
+    rows = disc(reach, v.spacing, v.flat, chessboard)
+    boxes = union_boxes(v, only)
 
     def one(item: tuple[int, tuple[int, ...]]) -> tuple[int, int]:
         label, box = item
-        return band_counts(a, b, label, box, rows, flat=flat, open_=edge == "open", around=around)
+        return band_counts(v.gt, v.pred, label, box, rows, flat=v.flat, open_=edge == "open", around=around)
 
     found = by_label(one, boxes)
     classes = np.array([label for label, _ in boxes], np.int64)
     n = np.array(found, np.int64).reshape(-1, 2)
-    if binary and not boxes:
+    if v.binary and not boxes:
         classes, n = np.array([1]), np.zeros((1, 2), np.int64)
     rule = f"width {width:g}, ratio {ratio}, chessboard {chessboard}, around {around}, edge {edge}"
-    return Bands(classes, n[:, 0], n[:, 1], rule, binary)
+    return Bands(classes, n[:, 0], n[:, 1], rule, v.binary)
 
 
 def disc(width: float, spacing: tuple[float, float, float], flat: bool, chessboard: bool) -> Ints:

@@ -33,13 +33,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelError, MergeError, UsageError
-from ..kernels import MODELS, Found, label_boxes, surface_distances
+from ..kernels import MODELS, Found, label_boxes, plain, surface_distances
 from ..masks import LabelMap, label_map, pair
 
 Floats = NDArray[np.float64]
@@ -181,29 +181,48 @@ def surface(
     if edge not in ("closed", "open"):
         raise UsageError(f'edge is "closed" or "open", not {edge!r}')
     g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
-    pair(g, p)
-    a, b, steps, flat = volumes(g, p, spacing)
-    binary = g.binary and p.binary
-    boxes = union_boxes(a, b, binary, g.ignore, only)
-    shape = a.shape
-    diagonal = math.hypot(*(n * s for n, s, k in zip(shape, steps, range(3), strict=True) if not (flat and k == 0)))
+    v = volumes(g, p, spacing)
+    boxes = union_boxes(v, only)
+    diagonal = math.hypot(*(n * step for n, step in v.sides))
 
     def one(item: tuple[int, tuple[int, ...]]) -> tuple[Found, Found]:
         label, box = item
-        return surface_distances(a, b, label, box, steps, flat=flat, open_=edge == "open", model=model)
+        return surface_distances(v.gt, v.pred, label, box, v.spacing, flat=v.flat, open_=edge == "open", model=model)
 
     found = by_label(one, boxes)
     sides = [tuple(_directed(both[k], both[1 - k], diagonal) for both in found) for k in (0, 1)]
     classes = np.array([label for label, _ in boxes], np.int64)
-    if binary and not boxes:
+    if v.binary and not boxes:
         classes, sides = np.array([1]), [(NONE,), (NONE,)]
-    return Surface(classes, sides[0], sides[1], diagonal, model, edge == "open", binary)
+    return Surface(classes, sides[0], sides[1], diagonal, model, edge == "open", v.binary)
 
 
-def volumes(
-    g: LabelMap, p: LabelMap, spacing: Iterable[float] | float | None
-) -> tuple[NDArray[Any], NDArray[Any], tuple[float, float, float], bool]:
-    """Both maps with three axes, nothing where the ground truth does not count; the spacing; whether it is a plane."""
+class Volumes(NamedTuple):
+    """Two maps as the kernels take them.
+
+    gt, pred  three axes; where nothing counts both hold a label of `none`
+    spacing   along each axis
+    flat      a plane, the first axis has no extent
+    binary    two masks
+    none      labels that are no class
+    """
+
+    gt: NDArray[Any]
+    pred: NDArray[Any]
+    spacing: tuple[float, float, float]
+    flat: bool
+    binary: bool
+    none: tuple[int, ...]
+
+    @property
+    def sides(self) -> list[tuple[int, float]]:
+        """Voxels and spacing along each axis that has an extent."""
+        return list(zip(self.gt.shape, self.spacing, strict=True))[self.flat :]
+
+
+def volumes(g: LabelMap, p: LabelMap, spacing: Iterable[float] | float | None) -> Volumes:
+    """Both maps with three axes, nothing where the ground truth does not count."""
+    pair(g, p)
     array, other, ndim = g.array, p.array, g.array.ndim
     if ndim not in (2, 3):
         raise LabelError(f"shape {array.shape} has {ndim} axes; surfaces need two or three")
@@ -212,11 +231,13 @@ def volumes(
         if ndim == 3 and 1 not in array.shape:
             raise UsageError("a volume needs a spacing, as in spacing=(2.5, 0.8, 0.8) in the order of its axes")
         given = (1.0,) * ndim
+    binary = g.binary and p.binary
+    none = (0,) if binary else g.ignore
     void = np.isin(array, g.ignore) if g.ignore else np.zeros(0, bool)
     left = void if g.counted is None else ~g.counted | void if void.size else ~g.counted
     if left.any():
-        none = 0 if g.binary and p.binary else g.ignore[0] if g.ignore else _NOTHING
-        array, other = (np.where(left, none, x.astype(np.int64)) for x in (array, other))
+        none = none or (_unused(array, other),)
+        array, other = _emptied(array, left, none[0]), _emptied(other, left, none[0])
     flat = ndim == 2
     if ndim == 3 and 1 in array.shape:  # a slice, whichever axis it is cut across
         at = array.shape.index(1)
@@ -224,10 +245,20 @@ def volumes(
         flat = True
     if flat:
         array, other, given = array[None], other[None], (1.0, *given)
-    return array, other, (given[0], given[1], given[2]), flat
+    return Volumes(plain(array), plain(other), (given[0], given[1], given[2]), flat, binary, none)
 
 
-_NOTHING = -(2**63)  # the label of pixels that do not count
+def _unused(*maps: NDArray[Any]) -> int:
+    """A label that none of the maps has."""
+    return max((int(m.max()) for m in maps if m.size), default=0) + 1
+
+
+def _emptied(array: NDArray[Any], left: NDArray[np.bool_], none: int) -> NDArray[Any]:
+    """The map with `none` where a pixel is left out, in its own type where that holds it."""
+    holds = array.dtype == np.bool_ or np.iinfo(array.dtype).min <= none <= np.iinfo(array.dtype).max
+    out = array.copy() if holds else array.astype(np.int64)
+    out[left] = none
+    return out
 
 
 def _steps(spacing: Iterable[float] | float | None, ndim: int) -> Spacing | None:
@@ -241,13 +272,10 @@ def _steps(spacing: Iterable[float] | float | None, ndim: int) -> Spacing | None
     return steps
 
 
-def union_boxes(
-    a: NDArray[Any], b: NDArray[Any], binary: bool, ignore: Iterable[int], only: frozenset[int] | None = None
-) -> list[tuple[int, tuple[int, ...]]]:
+def union_boxes(v: Volumes, only: frozenset[int] | None = None) -> list[tuple[int, tuple[int, ...]]]:
     """The labels of both maps, ascending, each with the box that holds it in both (upper ends excluded)."""
-    rows = np.concatenate([label_boxes(a), label_boxes(b)])
-    left = [*ignore, _NOTHING, *([0] if binary else [])]
-    rows = rows[~np.isin(rows[:, 0], left)]
+    rows = np.concatenate([label_boxes(v.gt), label_boxes(v.pred)])
+    rows = rows[~np.isin(rows[:, 0], v.none)]
     if only is not None:
         rows = rows[np.isin(rows[:, 0], sorted(only))]
     labels, at = np.unique(rows[:, 0], return_inverse=True)
@@ -257,13 +285,16 @@ def union_boxes(
     return [(k, (*x, *y)) for k, x, y in zip(labels.tolist(), lo.tolist(), (hi + 1).tolist(), strict=True)]
 
 
+FEW = 2**16  # voxels, below which threads cost more than they spare
+
+
 def by_label(one: Any, boxes: list[tuple[int, tuple[int, ...]]]) -> list[Any]:
     """What `one` answers for each label, in their order; the largest boxes are begun first, one thread a core."""
     threads = min(len(boxes), os.cpu_count() or 1)
-    if threads < 2:
+    size = [math.prod(box[k + 3] - box[k] for k in range(3)) for _, box in boxes]
+    if threads < 2 or sum(size) < FEW:
         return [one(item) for item in boxes]
     with ThreadPoolExecutor(threads) as pool:
-        size = [math.prod(box[k + 3] - box[k] for k in range(3)) for _, box in boxes]
         order = sorted(range(len(boxes)), key=lambda i: -size[i])
         begun = {i: pool.submit(one, boxes[i]) for i in order}
         return [begun[i].result() for i in range(len(boxes))]
