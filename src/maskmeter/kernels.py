@@ -175,7 +175,7 @@ def lexsort(keys: Sequence[NDArray[Any]]) -> Ints:
 
     Equal rows stay as they come; NaN comes last, and -0.0 equals 0.0.
     """
-    return _native.lexsort([_plain(key) for key in keys])
+    return _native.lexsort([plain(key) for key in keys])
 
 
 class Cells(NamedTuple):
