@@ -140,6 +140,11 @@ class Data:
     def _resulting(self) -> _ByImage:
         return _ByImage(np.arange(len(self.results)), self.results.image, len(self.annotations.images))
 
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Which image has a name."""
+        return {n: k for k, n in enumerate(self.annotations.images.name)}
+
     # One side as columns
 
     def _truths(self, chosen: Ints, rules: Rules) -> tuple[Objects, Ints]:
@@ -148,7 +153,7 @@ class Data:
         if rules.federated:
             kept = ~(a.area[at] <= 0)
             at, image = at[kept], image[kept]
-        box, size, content = self._shape(a, at)
+        box, size, content = self.shapes(a, at)
         area = a.area[at]
         own = box[:, 2] * box[:, 3] if size is None else size
         area = np.where(np.isnan(area) if rules.declared else ~(area > 0), own, area)
@@ -173,7 +178,7 @@ class Data:
             kept, excused = self._federated(at, image, chosen, truths)
             at, image = at[kept], image[kept]
         given = r.box[at]
-        box, size, content = self._shape(r, at)
+        box, size, content = self.shapes(r, at)
         area = box[:, 2] * box[:, 3] if size is None else size
         if rules.boxed and size is not None:
             area = np.where(np.isnan(given[:, 2]), size, given[:, 2] * given[:, 3])
@@ -182,7 +187,7 @@ class Data:
             excused=excused, size=size, row=r.row[at],
         ), at  # fmt: skip
 
-    def _shape(self, side: Annotations | Results, at: Ints) -> tuple[Floats, Floats | None, Ints]:
+    def shapes(self, side: Annotations | Results, at: Ints) -> tuple[Floats, Floats | None, Ints]:
         """The boxes to compare, and of masks the areas and a number made of their runs, which decides ties."""
         if self.on != "mask":
             return side.box[at], None, np.zeros(at.size, np.int64)
@@ -359,6 +364,18 @@ def _read(gt: Path, pred: Path, convention: str | None, on: str) -> Data:
     return Data(annotations, read_results(pred, annotations), rules, on)
 
 
+def reopen(record: Record, facts: Facts) -> Data:
+    """Both files of a run again, by one of its images. Raises DataError where they are not those that were counted."""
+    if record.gt is None or record.pred is None or not facts.on:
+        raise DataError("the masks came as arrays and were not kept")
+    gt, pred = located(record.gt), located(record.pred)
+    if not is_detection(gt):
+        raise DataError("the masks are no COCO JSON")
+    if (_digest(gt, _stamp(gt)), _digest(pred, _stamp(pred))) != record.digests:
+        raise DataError("the files have changed since they were counted")
+    return _load(gt, pred, facts.convention, facts.on)
+
+
 def pairing(data: Data, question: Question) -> Pairing:
     """Every image with both files."""
     pairs = tuple(Pair(n, located(question.gt), located(question.pred)) for n in sorted(data.annotations.images.name))
@@ -395,13 +412,12 @@ class _Blocks:
 
     def __init__(self, plan: DetectionPlan, data: Data) -> None:
         self.plan, self.data = plan, data
-        self.place = {n: k for k, n in enumerate(data.annotations.images.name)}
-        n = -(-len(self.place) // BLOCK)
+        n = -(-len(data.place) // BLOCK)
         self.locks = [Lock() for _ in range(n)]
         self.blocks: list[dict[str, Record] | None] = [None] * n
 
     def record(self, name: str) -> Record:
-        b = self.place[name] // BLOCK
+        b = self.data.place[name] // BLOCK
         with self.locks[b]:
             made = self.blocks[b]
             if made is None:
@@ -412,7 +428,7 @@ class _Blocks:
             return record
 
     def _made(self, b: int) -> dict[str, Record]:
-        at = np.arange(b * BLOCK, min((b + 1) * BLOCK, len(self.place)))
+        at = np.arange(b * BLOCK, min((b + 1) * BLOCK, len(self.data.place)))
         packed: dict[str, list[bytes]] = {}
         if Encounters.name in self.plan.statistics:
             judged, met = self.data.met(at, self.data.rules)

@@ -11,7 +11,9 @@ threshold     what it costs to move the threshold, with a slider
 object-curves  whole objects against the threshold, and FROC, where a metric asked for them
 calibration   whether scores are probabilities
 object-classes  classes of objects: PQ with SQ and RQ, or AP, things and stuff apart
-detection-errors  kinds of errors and what each costs, classes confused, calibration
+detection-errors  kinds of errors and what each costs, and calibration
+detection-confusion  which class of objects was taken for which; a cell leads to its objects
+detection-objects  the worst detections and the largest misses, with what surrounds them
 objects       objects found, by overlap and by size
 object-errors the worst images and the largest objects that went wrong
 classes       every class: values, support, bars
@@ -38,7 +40,9 @@ from . import (
     confusion,
     curves,
     definitions,
+    detection_confusion,
     detection_errors,
+    detection_objects,
     detections,
     gallery,
     numbers,
@@ -68,6 +72,8 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("object-classes", "Classes", object_classes.render),
     ("detections", "Detections", detections.render),
     ("detection-errors", "Detection errors", detection_errors.render),
+    ("detection-confusion", "Classes confused", detection_confusion.render),
+    ("detection-objects", "Worst detections", detection_objects.render),
     ("objects", "Objects", objects.render),
     ("object-errors", "Object errors", object_errors.render),
     ("classes", "Classes", classes.render),

@@ -97,6 +97,7 @@ class HeatMap:
 
     title: str
     matrix: Matrix
+    unit: str = "pixels"
 
     def standalone(self) -> str:
         side = 44 if len(self.matrix.rows) <= 13 else 30 if len(self.matrix.rows) <= 24 else 18
@@ -104,6 +105,7 @@ class HeatMap:
         return fill(
             "heatmap.svg",
             title=self.title,
+            unit=self.unit,
             lines=self.matrix.lines(),
             columns=self.matrix.columns,
             side=side,

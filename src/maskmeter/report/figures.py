@@ -19,7 +19,19 @@ import numpy as np
 from ..errors import UsageError, printable
 from ..evaluation import Evaluation
 from ..results import harmless, write_whole
-from . import calibration, class_curves, confusion, curves, object_curves, objects, spread, threshold
+from . import (
+    calibration,
+    class_curves,
+    confusion,
+    curves,
+    detection_confusion,
+    detection_errors,
+    detections,
+    object_curves,
+    objects,
+    spread,
+    threshold,
+)  # fmt: skip
 from .figure import Figure, Run
 from .findings import Findings
 from .raster import png_of
@@ -31,6 +43,9 @@ FIGURES: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     threshold.figures,
     object_curves.figures,
     calibration.figures,
+    detections.figures,
+    detection_errors.figures,
+    detection_confusion.figures,
     objects.figures,
     confusion.figures,
     spread.figures,

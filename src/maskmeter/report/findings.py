@@ -6,7 +6,7 @@ import colorsys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,9 @@ from ..statistics.detections import Detections
 from ..statistics.overlap import Overlap
 from ..statistics.scores import Scores
 from . import words
+
+if TYPE_CHECKING:
+    from .detection_pictures import Cutouts
 
 # Shown whether or not they were asked for: they follow from the same counts.
 REGIONS = (accuracy, mean_accuracy, iou, mean_iou, dice, mean_dice, precision, recall, specificity)
@@ -108,6 +111,7 @@ class Findings:
         self.class_curves = evaluation.facts.class_axis is not None
         self.curves = evaluation.has(Scores.name) and not self.class_curves
         self.objects = evaluation.has(Overlap.name)
+        self.scored = evaluation.has(Detections.name)
 
     @property
     def ranked(self) -> bool:
@@ -253,6 +257,13 @@ class Findings:
         """The columns of `PerImage.by_class` that a metric has: of objects that of all classes together."""
         values = self.evaluation.columns(metric, stack)
         return values[:, -1:] if self.objects else values
+
+    @cached_property
+    def cutouts(self) -> Cutouts:
+        """What can be drawn of detections; their files are read once for all sections."""
+        from .detection_pictures import Cutouts
+
+        return Cutouts(self)
 
     @cached_property
     def rows(self) -> dict[tuple[str, str | None, Over], Row]:

@@ -69,7 +69,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 // The matrix: shares or pixels, and the cell under the pointer in words.
-const matrix = document.querySelector(".matrix");
+const matrix = document.querySelector(".matrix:not(.objects)");
 if (matrix) {
   const readout = document.querySelector(".readout");
   const cells = [...matrix.querySelectorAll("td")];

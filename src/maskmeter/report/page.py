@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
-SCRIPTS = ("page.js", "pictures.js", "all_images.js", "gallery.js", "threshold.js")
+SCRIPTS = ("page.js", "pictures.js", "all_images.js", "gallery.js", "threshold.js", "detections.js")
 STYLES = ("page.css", "charts.css", "plotted.css", "gallery.css", "print.css")
 FILTERS = (
     words.figure,

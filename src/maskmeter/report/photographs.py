@@ -1,4 +1,7 @@
-"""Which photograph belongs to an image: the file in the folder that has its name, whatever its suffix."""
+"""Which photograph belongs to an image: the file in the folder that has its name, whatever its suffix.
+
+Where images are named with a suffix, as lists of annotations do, that file is taken, else the one that differs in it.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,11 @@ def _find(folder: str, name: str) -> str:
     home, inside = os.path.normpath(folder), os.path.normpath(os.path.join(folder, below))
     if inside != home and not inside.startswith(os.path.join(home, "")):
         raise NoPhotograph("no photograph has its name")
-    found = _by_stem(inside).get(stem, [])
+    known = _by_stem(inside)
+    found = known.get(stem, [])
+    bare, suffix = os.path.splitext(stem)
+    if not found and suffix.lower() in _known():
+        found = [stem] if stem in known.get(bare, []) else known.get(bare, [])
     if not found:
         raise NoPhotograph("no photograph has its name")
     if len(found) > 1:

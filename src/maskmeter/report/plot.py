@@ -60,7 +60,7 @@ class Band(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar from the ground, or from `base`, to `y`; `title` says it in words."""
+    """A bar from the ground, or from `base`, to `y`; `title` says it in words, `above` stands above it or `over`."""
 
     left: float
     right: float
@@ -69,6 +69,7 @@ class Bar(NamedTuple):
     title: str = ""
     above: str = ""
     base: float | None = None
+    over: float | None = None
 
 
 class Point(NamedTuple):
@@ -98,6 +99,13 @@ class Entry(NamedTuple):
     style: str
     label: str
     id: str
+
+
+def whisker(x: float, low: float, high: float) -> list[Layer]:
+    """An interval at a place of the x axis; nothing where there is none."""
+    if math.isnan(low) or math.isnan(high):
+        return []
+    return [Line(np.array([x, x]), np.array([low, high]), "whisker")]
 
 
 Layer = Line | Band | Bar | Point | Rule

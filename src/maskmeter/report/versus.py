@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from . import calibration, class_curves, curves, object_curves, threshold
+from . import calibration, class_curves, curves, detection_errors, detections, object_curves, threshold
 from .figure import Figure, Run, last_part
 from .findings import Findings
 from .page import fill
@@ -16,16 +16,18 @@ DRAWN: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     threshold.figures,
     object_curves.figures,
     calibration.figures,
+    detections.figures,
+    detection_errors.figures,
 )
 
 
 def render(found: Findings) -> str | None:
     """The section, absent without another run, or where the two have no curves to compare."""
-    if found.other is None or not all(f.curves or f.class_curves for f in (found, found.other)):
+    if found.other is None or not all(f.curves or f.class_curves or f.scored for f in (found, found.other)):
         return None
     runs = named_runs(found)
     made = [(f.name, f.drawing) for draw in DRAWN for f in draw(runs) if isinstance(f.drawing, Plot)]
-    shown = [(name, plot) for name, plot in made if not name.startswith("scores-")]
+    shown = [(name, plot) for name, plot in made if not name.startswith(("scores-", "detections-classes-"))]
     return fill("versus.html", plots=shown, labels=[r.label for r in runs]) if shown else None
 
 
