@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,28 @@ def test_resampling_weighs_images() -> None:
             values[0], m.values(concatenate([each[0], each[0], each[2]])), rtol=1e-12, atol=1e-12
         )
         np.testing.assert_allclose(values[1], m.values(concatenate(each)), rtol=1e-12, atol=1e-12)
+
+
+FIELDS = [f.name for f in fields(Overlap) if f.type == "Ints" or f.type == "Floats"]
+BEGINS = {"image": "pixels", "gt": "gt_id", "pred": "pred_id"}
+
+
+def test_joined_fields_hold_what_the_parts_held() -> None:
+    """Whether a field has one number in all parts, in each part another one, or many."""
+    plain = overlap([1, 1, 2], [3, 0, 4], ignore=9)
+    others = [
+        overlap([1, 2], [1, 2], scores={1: 0.5, 2: 0.5}, areas={1: 7, 2: 1}),
+        overlap([0, 0], [0, 0]), overlap([5, 5, 6, 9], [1, 1, 1, 1], crowd=[6], ignore=9),
+    ]  # fmt: skip
+    for parts in ([plain, plain], [plain, *others], [others[0], others[0]], [others[1], plain, others[1]]):
+        whole = concatenate(parts)
+        for f in FIELDS:
+            what = BEGINS.get(f.partition("_")[2] if f.endswith("image") or f.startswith("pair") else "", "")
+            before = np.cumsum([0, *(getattr(x, what).size for x in parts)]) if what else np.zeros(len(parts) + 1, int)
+            if f not in ("classes", "thing"):
+                held = [getattr(x, f) + n if n else getattr(x, f) for x, n in zip(parts, before.tolist(), strict=False)]
+                np.testing.assert_array_equal(getattr(whole, f), np.concatenate(held), err_msg=f)
+        assert concatenate([Overlap.from_bytes(whole.to_bytes())]).to_bytes() == whole.to_bytes()
 
 
 @pytest.mark.parametrize("kind", ["u1", "i2", ">u4", "i8", "u8"])

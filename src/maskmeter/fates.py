@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UsageError
-from .matching import BY_DEFAULT, Matching, Rules, excused, match
-from .statistics._sums import counts
+from .matching import BY_DEFAULT, Matching, Rules, excused, heaviest, match, sought
+from .statistics._sums import counts, firsts
 from .statistics.overlap import Overlap
 
 Ints = NDArray[np.int64]
@@ -64,7 +64,7 @@ def fates(o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT) -> list[Fate]:
      ('pred', 1, 'split'), ('pred', 2, 'split'), ('pred', 3, 'matched'), ('pred', 4, 'hallucinated')]
     """
     m = match(o, at, how)
-    return [*_of_gt(o, m), *_of_pred(o, m, how)]
+    return [*_of_gt(o, m, how), *_of_pred(o, m, at, how)]
 
 
 def pieces(o: Overlap, share: float = 0.5) -> Mask:
@@ -100,6 +100,30 @@ def best_pairs(o: Overlap, at: Ints, other: Ints, score: NDArray[np.float64] | N
     return by[np.flatnonzero(np.diff(at[by], prepend=-1))]
 
 
+def covering_pairs(o: Overlap) -> Ints:
+    """The best pair of every object of the ground truth; of equal ones those that use most pixels of predictions.
+
+    So what is left unused depends on no order. Of the predictions that are equally good for one object, all have one
+    size; which of them is nobody's best is decided for all objects together.
+    """
+    pairs = np.flatnonzero(o.comparable)
+    for score in (o.pair_pixels / o.union, o.pair_pixels):
+        most = np.zeros(o.gt_id.size)
+        np.maximum.at(most, o.pair_gt[pairs], score[pairs])
+        pairs = pairs[score[pairs] == most[o.pair_gt[pairs]]]
+    several = np.bincount(o.pair_gt[pairs], minlength=o.gt_id.size)[o.pair_gt[pairs]] > 1
+    if not several.any():
+        return pairs
+    sure, tied = pairs[~several], pairs[several]
+    used = np.zeros(o.pred_id.size, bool)
+    used[o.pair_pred[sure]] = True
+    free = tied[~used[o.pair_pred[tied]]]
+    size = o.pred_size[o.pair_pred[free]].astype(np.float64)
+    taken = free[heaviest(o.pair_gt[free], o.pair_pred[free], size)] if free.size else free
+    rest = tied[~np.isin(o.pair_gt[tied], o.pair_gt[taken])]
+    return np.sort(np.concatenate([sure, taken, rest[firsts(o.pair_gt[rest])]]))
+
+
 def recall_by_size(
     o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT, edges: Sequence[float] | None = None
 ) -> list[tuple[float, float, int, int]]:
@@ -111,7 +135,7 @@ def recall_by_size(
     >>> recall_by_size(overlap([1, 0, 2, 2, 2], [0, 0, 2, 2, 2]), edges=[2])
     [(0.0, 2.0, 0, 1), (2.0, inf, 1, 1)]
     """
-    size = o.gt_size[o.gt_crowd == 0]
+    size = o.gt_size[sought(o, how)]
     quartiles: list[float] = np.unique(np.quantile(size, (0.25, 0.5, 0.75))).tolist() if size.size else []
     ends = [0.0, *sorted(float(e) for e in (quartiles if edges is None else edges)), float("inf")]
     found = o.gt_size[match(o, at, how).gt]
@@ -127,7 +151,7 @@ def _share(share: float) -> float:
     raise UsageError(f"share must be at least 0.5 and below 1, not {share!r}")
 
 
-def _of_gt(o: Overlap, m: Matching) -> list[Fate]:
+def _of_gt(o: Overlap, m: Matching, how: Rules) -> list[Fate]:
     parts, many = parts_of_gt(o), parts_of_pred(o) >= 2
     lost = swallowed(o)
     merged = np.zeros(o.gt_id.size, bool)
@@ -135,16 +159,16 @@ def _of_gt(o: Overlap, m: Matching) -> list[Fate]:
     fate = np.where(merged, "merged", "missed").astype("<U12")
     fate[parts >= 2] = "split"
     fate[m.gt] = "matched"
-    fate = np.where(o.gt_crowd > 0, "crowd", fate)
+    fate = np.where(sought(o, how), fate, "crowd")
     iou, partner = _partners(o, o.pair_gt, o.pair_pred, m.gt, m.pred, o.gt_id.size)
     return _listed("gt", o.gt_image, o.gt_id, o.gt_class, o.gt_size, iou, partner, o.pred_id, parts, fate)
 
 
-def _of_pred(o: Overlap, m: Matching, how: Rules) -> list[Fate]:
+def _of_pred(o: Overlap, m: Matching, at: float, how: Rules) -> list[Fate]:
     parts, split = parts_of_pred(o), parts_of_gt(o) >= 2
     piece = np.zeros(o.pred_id.size, bool)
     piece[o.pair_pred[pieces(o) & split[o.pair_gt]]] = True
-    fate = np.where(excused(o, how), "excused", "hallucinated").astype("<U12")
+    fate = np.where(excused(o, how, at), "excused", "hallucinated").astype("<U12")
     fate[piece] = "split"
     fate[parts >= 2] = "merged"
     fate[m.pred] = "matched"

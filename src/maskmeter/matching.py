@@ -59,7 +59,12 @@ class Rules:
     method      who is matched where an object has several candidates
     single      scores are rounded to single precision
     declared    sizes of ground-truth objects are those that the file declares
+    whole       sizes of predictions include their pixels on void
+    excuses     whether void and crowds excuse predictions: where more than half of one (or, with `whole`, more than
+                the threshold) lies on void or on crowds of its class, it is no false positive
     last_crowd  of several crowds of a class in an image only the last one excuses predictions
+    regions     objects with fewer pixels than this are like crowds: nobody looks for them, and they excuse predictions
+    forgiven    what matches nothing and has fewer pixels than this is not counted, on either side
     """
 
     criterion: str = "iou"
@@ -67,7 +72,11 @@ class Rules:
     method: str = "total"
     single: bool = False
     declared: bool = False
+    whole: bool = False
+    excuses: bool = True
     last_crowd: bool = False
+    regions: int = 0
+    forgiven: int = 0
 
     @property
     def needs(self) -> dict[str, Any]:
@@ -79,6 +88,8 @@ class Rules:
             raise UsageError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
         if self.criterion not in CRITERIA:
             raise UsageError(f"criterion must be one of {', '.join(CRITERIA)}, not {self.criterion!r}")
+        if self.forgiven not in range(2**53):
+            raise UsageError(f"min_pixels must be a number of pixels, not {self.forgiven!r}")
 
 
 BY_DEFAULT = Rules()
@@ -91,6 +102,8 @@ CONVENTIONS = {
     "dsb2018": Rules(),
     "ctc": Rules(criterion="ior", strict=True),
     "coco": Rules(method="confidence"),
+    "cityscapes": Rules(strict=True, whole=True, regions=100),
+    "semantickitti": Rules(strict=True, excuses=False, forgiven=50),
 }
 
 
@@ -99,6 +112,7 @@ def rules(
     criterion: str | None = None,
     strict: bool | None = None,
     method: str | None = None,
+    forgiven: int | None = None,
     default: Rules = BY_DEFAULT,
 ) -> Rules:
     """The rules of a convention (or the default ones), changed by whatever else is given."""
@@ -106,7 +120,8 @@ def rules(
         raise UsageError(f"convention must be one of {', '.join(CONVENTIONS)}, not {convention!r}")
     if strict not in (None, True, False):
         raise UsageError(f"strict must be True or False, not {strict!r}")
-    given = {"criterion": "ior" if criterion == "iot" else criterion, "strict": strict, "method": method}
+    criterion = "ior" if criterion == "iot" else criterion
+    given = {"criterion": criterion, "strict": strict, "method": method, "forgiven": forgiven}
     return replace(CONVENTIONS.get(convention or "", default), **{k: v for k, v in given.items() if v is not None})
 
 
@@ -115,9 +130,10 @@ class Matching:
     """Which prediction found which object, as indices of the objects of an `Overlap`.
 
     gt, pred, score  the matches, ascending by `gt`
-    missed           objects that nothing found; crowds are not among them
+    missed           objects that nothing found, of those that are looked for: no crowds
     spurious         predictions that found nothing
-    excused          predictions that found nothing and lie by more than half on void or a crowd of their class
+    excused          predictions that found nothing and are not held against the model (see `Rules`): those that lie
+                     by more than half on void or a crowd of their class
     """
 
     gt: Ints
@@ -147,13 +163,13 @@ def _match(o: Overlap, at: float, how: Rules) -> Matching:
         chosen, score = _gathered(o, at, how)
     else:
         score = scores(o, how)
-        chosen = np.flatnonzero(o.comparable & reaches(score, at, how))
+        chosen = np.flatnonzero(o.comparable & sought(o, how)[o.pair_gt] & reaches(score, at, how))
         if _twice(o.pair_gt[chosen]) or _twice(o.pair_pred[chosen]):
             chosen = _one_to_one(o, score, chosen, at, how)
     gt, pred = o.pair_gt[chosen], o.pair_pred[chosen]
-    free_gt, free_pred = o.gt_crowd == 0, np.ones(o.pred_id.size, bool)
+    free_gt, free_pred = sought(o, how) & (o.gt_size >= how.forgiven), np.ones(o.pred_id.size, bool)
     free_gt[gt] = free_pred[pred] = False
-    out = excused(o, how)
+    out = excused(o, how, at)
     return Matching(
         gt, pred, score[chosen].astype(np.float64),
         np.flatnonzero(free_gt), np.flatnonzero(free_pred & ~out), np.flatnonzero(free_pred & out),
@@ -162,7 +178,8 @@ def _match(o: Overlap, at: float, how: Rules) -> Matching:
 
 def scores(o: Overlap, how: Rules) -> NDArray[Any]:
     """The score of every pair that shares pixels."""
-    a, b, n = (o.gt_area if how.declared else o.gt_size)[o.pair_gt], o.pred_size[o.pair_pred], o.pair_pixels
+    a, b = o.gt_area if how.declared else o.gt_size, o.pred_size + o.pred_void if how.whole else o.pred_size
+    a, b, n = a[o.pair_gt], b[o.pair_pred], o.pair_pixels
     if how.criterion == "centre":
         asked(o, centres=True)
         return o.pair_centred.astype(np.float32 if how.single else np.float64)
@@ -193,17 +210,35 @@ def reaches(score: NDArray[Any], at: float, how: Rules) -> Mask:
     return score > threshold if how.strict else score >= threshold
 
 
-def excused(o: Overlap, how: Rules) -> Mask:
-    """Predictions that are no false positives: more than half of them is void or a crowd of their class."""
-    if not (how.last_crowd and (o.gt_crowd > 1).any()):
-        return o.excused
+def sought(o: Overlap, how: Rules) -> Mask:
+    """Objects of the ground truth that are looked for."""
+    return (o.gt_crowd == 0) & (o.gt_size >= how.regions)
+
+
+def excused(o: Overlap, how: Rules, at: float = 0.5) -> Mask:
+    """Predictions that are no false positives at a threshold, should they match nothing (see `Rules`)."""
+    small = o.pred_size < how.forgiven
+    if not how.excuses:
+        return small
+    if how.last_crowd and (o.gt_crowd > 1).any():
+        return small | replace(o, gt_crowd=np.where(_last_crowds(o), o.gt_crowd, 0)).excused
+    if not how.whole:
+        return small | o.excused
+    pair = (o.gt_size < how.regions)[o.pair_gt] & (o.gt_class[o.pair_gt] == o.pred_class[o.pair_pred])
+    on_small = counts(o.pair_pred[pair], o.pair_pixels[pair], o.pred_id.size)  # a small crowd counts twice, as it does
+    whole = o.pred_size + o.pred_void
+    return small | ((o.pred_void + o.on_crowd + on_small) / whole > at)
+
+
+def _last_crowds(o: Overlap) -> Mask:
+    """Of the crowds of each image and class, the last in the file."""
     key = np.stack([o.gt_image, o.gt_class, -o.gt_crowd])
     order = np.lexsort(key[::-1])
     first = np.ones(order.size, bool)
     first[1:] = (np.diff(key[:2, order]) != 0).any(axis=0)
     last = np.zeros(order.size, bool)
     last[order[first]] = True
-    return replace(o, gt_crowd=np.where(last, o.gt_crowd, 0)).excused
+    return last
 
 
 # Who is matched where an object has several candidates
@@ -222,7 +257,7 @@ def _one_to_one(o: Overlap, score: NDArray[Any], candidates: Ints, at: float, ho
             raise UsageError("matching by confidence needs the scores of the predictions")
         return _first_free(o, candidates[np.lexsort((-score[candidates], o.pair_pred[candidates], -confidence))])
     if how.method == "total":
-        return candidates[_heaviest(o.pair_gt[candidates], o.pair_pred[candidates], score[candidates])]
+        return candidates[heaviest(o.pair_gt[candidates], o.pair_pred[candidates], score[candidates])]
     chosen = assigned(o, score, reaches(score, at, how))
     return chosen[reaches(score[chosen], at, how)]
 
@@ -237,7 +272,7 @@ def assigned(o: Overlap, score: NDArray[Any], candidate: Mask | None = None) -> 
     if candidate is not None:
         share = score / (2 * _most_matches(o)[o.pair_gt]).astype(score.dtype)
         weight = candidate[pairs] + share[pairs].astype(np.float64)
-    return pairs[_heaviest(o.pair_gt[pairs], o.pair_pred[pairs], weight)]
+    return pairs[heaviest(o.pair_gt[pairs], o.pair_pred[pairs], weight)]
 
 
 def _most_matches(o: Overlap) -> Ints:
@@ -277,7 +312,7 @@ def _gathered(o: Overlap, at: float, how: Rules) -> tuple[Ints, Floats]:
     return pairs[reaches(together, at, how)[gt]], score
 
 
-def _heaviest(gt: Ints, pred: Ints, weight: Floats) -> Ints:
+def heaviest(gt: Ints, pred: Ints, weight: Floats) -> Ints:
     """Which pairs form the one-to-one matching of the greatest total weight; weights are positive."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

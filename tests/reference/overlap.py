@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, product
 from math import log2
 from typing import Any
 
@@ -80,11 +80,54 @@ def panoptic(
     return {c: (x[0], x[1], x[2], x[3]) for c, x in sums.items()}
 
 
+def cityscapes(
+    gt: NDArray[Any], pred: NDArray[Any], classes: tuple[dict[int, int], dict[int, int]], groups: set[int], at: float,
+    least: int,
+) -> dict[int, tuple[int, int, int]]:  # fmt: skip
+    """TP, FP and FN of each class as Cityscapes counts instances at one threshold; id 0 is void."""
+    gt_classes, pred_classes = classes
+    ignored = {g for g in gt_classes if g in groups or (gt == g).sum() < least}
+    found = {c: [0, 0, 0] for c in {*gt_classes.values(), *pred_classes.values()}}
+    for g in set(gt_classes) - ignored:
+        hit = any(iou(gt == g, pred == p) > at for p, c in pred_classes.items() if c == gt_classes[g])
+        found[gt_classes[g]][0 if hit else 2] += 1
+    for p, c in pred_classes.items():
+        b = pred == p
+        mine = [g for g in gt_classes if gt_classes[g] == c]
+        void = (b & (gt == 0)).sum()
+        void += sum((b & (gt == g)).sum() * (int(g in groups) + int((gt == g).sum() < least)) for g in mine)
+        if not any(iou(gt == g, b) > at for g in mine) and not void / b.sum() > at:
+            found[c][1] += 1
+    return {c: (x[0], x[1], x[2]) for c, x in found.items()}
+
+
+def semantic_kitti(
+    gt: NDArray[Any], pred: NDArray[Any], gt_classes: dict[int, int], pred_classes: dict[int, int], least: int
+) -> dict[int, tuple[float, float, float]]:
+    """PQ, SQ and RQ of each class as SemanticKITTI counts them, without the points that are void (0)."""
+    gt, pred = gt[gt != 0], pred[gt != 0]
+    out: dict[int, tuple[float, float, float]] = {}
+    for c in {*gt_classes.values(), *pred_classes.values()}:
+        a = [gt == i for i, x in gt_classes.items() if x == c]
+        b = [y for y in (pred == i for i, x in pred_classes.items() if x == c) if y.any()]
+        good = [(i, j, iou(x, y)) for i, x in enumerate(a) for j, y in enumerate(b) if iou(x, y) > 0.5]
+        fn = sum(x.sum() >= least for i, x in enumerate(a) if i not in {g[0] for g in good})
+        fp = sum(y.sum() >= least for j, y in enumerate(b) if j not in {g[1] for g in good})
+        sq = sum(g[2] for g in good) / max(len(good), 1e-15)
+        rq = len(good) / max(len(good) + 0.5 * fp + 0.5 * fn, 1e-15)
+        out[c] = sq * rq, sq, rq
+    return out
+
+
 def aji(gt: NDArray[Any], pred: NDArray[Any]) -> float:
-    """Needs IoUs without ties."""
+    """Of equally good predictions, every choice is tried: that which leaves fewest pixels unused is taken."""
     a, b = masks(gt), masks(pred)
-    best = {i: max(range(len(b)), key=lambda j: iou(x, b[j])) for i, x in enumerate(a) if any((x & y).any() for y in b)}
-    return _aggregated(a, b, list(best.items()))
+    best: dict[int, list[int]] = {}
+    for i, x in enumerate(a):
+        scores = [(iou(x, y), (x & y).sum()) for y in b]
+        if any(s[0] > 0 for s in scores):
+            best[i] = [j for j, s in enumerate(scores) if s == max(scores)]
+    return max(_aggregated(a, b, list(zip(best, choice, strict=True))) for choice in product(*best.values()))
 
 
 def aji_plus(gt: NDArray[Any], pred: NDArray[Any]) -> float:

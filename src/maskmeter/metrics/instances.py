@@ -26,6 +26,10 @@ classes there is one value. Pooled values sum counts and IoUs over all images, t
   monuseg   HoVer-Net's code for MoNuSeg: `>`, 1e-6 in denominators
   ctc       Cell Tracking Challenge detections: more than the threshold of the reference is covered
   coco      predictions in descending confidence take their best free object
+  cityscapes     `>`; unions include what a prediction has on void; objects below 100 pixels are not looked for, and
+                 excuse predictions as groups do. `pq`, `sq` and `rq` are those of `panoptic`, which Cityscapes uses
+  semantickitti  `>`; misses and false positives below 50 points are not counted, nothing is excused; a class that
+                 does not occur has 0, and this 0 is in the mean over classes
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..fates import best_pairs, parts_of_gt, parts_of_pred
+from ..fates import best_pairs, covering_pairs, parts_of_gt, parts_of_pred
 from ..matching import BY_DEFAULT, Matching, Rules, assigned, match, rules, scores
 from ..statistics._sums import firsts
 from ..statistics.details import asked
@@ -158,9 +162,9 @@ Asked = tuple[str | None, str, bool | None, str | None]
 """Convention, criterion, strict and method, as a metric was given them."""
 
 
-def _rules(asked: Asked, default: Rules = BY_DEFAULT) -> Rules:
+def _rules(asked: Asked, default: Rules = BY_DEFAULT, min_pixels: int | None = None) -> Rules:
     convention, criterion, strict, method = asked
-    return rules(convention, criterion if criterion != "iou" else None, strict, method, default)
+    return rules(convention, criterion if criterion != "iou" else None, strict, method, min_pixels, default)
 
 
 def _rate(o: Overlap, iou: float | str, asked: Asked, of: Callable[[Tally], Values]) -> Values:
@@ -291,12 +295,13 @@ def mean_matched_iou(
 @metric(overlap, per="class", wants=_wants)
 def pq(
     o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", strict: bool | None = None,
-    method: str | None = None, convention: str | None = None,
+    method: str | None = None, min_pixels: int | None = None, convention: str | None = None,
 ) -> Values:  # fmt: skip
     """Panoptic quality: the sum of the matches' IoU / (TP + FP / 2 + FN / 2), which is SQ times RQ.
 
     Range 0 to 1. Undefined where there are no objects on either side. A match is IoU > 0.5, void left out.
-    `among=things` or `among=stuff` restricts it to these classes.
+    `among=things` or `among=stuff` restricts it to these classes. `min_pixels=50` does not count misses and false
+    positives of fewer pixels (points), as SemanticKITTI does; nuScenes has 15.
     Hides: whether it fell by finding or by drawing; small objects weigh as large ones, and IoU 0.49 counts as 0.
     Use: for panoptic maps, with `sq` and `rq` beside it; for objects of few pixels prefer counts.
     Differs: StarDist, panoptica and MONAI take IoU >= 0.5; torchmetrics also forgives objects that are
@@ -306,13 +311,13 @@ def pq(
     >>> pq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 0.75 / (1 + 0 + 1/2)
     0.5
     """
-    return _quality(o, iou, among, (convention, criterion, strict, method))[0]
+    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels)[0]
 
 
 @metric(overlap, per="class", wants=_wants)
 def sq(
     o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", strict: bool | None = None,
-    method: str | None = None, convention: str | None = None,
+    method: str | None = None, min_pixels: int | None = None, convention: str | None = None,
 ) -> Values:  # fmt: skip
     """Segmentation quality: the mean IoU of the matches of `pq`.
 
@@ -324,13 +329,13 @@ def sq(
     >>> sq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])
     0.75
     """
-    return _quality(o, iou, among, (convention, criterion, strict, method))[1]
+    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels)[1]
 
 
 @metric(overlap, per="class", wants=_wants)
 def rq(
     o: Overlap, iou: float = 0.5, among: str | None = None, criterion: str = "iou", strict: bool | None = None,
-    method: str | None = None, convention: str | None = None,
+    method: str | None = None, min_pixels: int | None = None, convention: str | None = None,
 ) -> Values:  # fmt: skip
     """Recognition quality: TP / (TP + FP / 2 + FN / 2), the F1 of objects at IoU > 0.5.
 
@@ -341,22 +346,26 @@ def rq(
     >>> rq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 1 / (1 + 1/2)
     0.6666666666666666
     """
-    return _quality(o, iou, among, (convention, criterion, strict, method))[2]
+    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels)[2]
 
 
-def _quality(o: Overlap, iou: float, among: str | None, asked: Asked) -> tuple[Values, Values, Values]:
+def _quality(
+    o: Overlap, iou: float, among: str | None, asked: Asked, min_pixels: int | None = None
+) -> tuple[Values, Values, Values]:
     """PQ, SQ and RQ."""
-    how, convention = _rules(asked, STRICT), asked[0]
+    convention = "panoptic" if asked[0] == "cityscapes" else asked[0]
+    how = _rules((convention, *asked[1:]), STRICT, min_pixels)
     t = tally(o, thresholds(iou)[0], how)
     half = t.tp + 0.5 * t.fp + 0.5 * t.fn
     whole, drawn, found = ratio(t.score, half), ratio(t.score, t.tp), ratio(t.tp, half)
     if convention == "panoptic":
         drawn = np.where((t.tp == 0) & (half > 0), 0.0, drawn)
-    elif convention == "stardist":
+    elif convention in ("stardist", "semantickitti"):
         whole, drawn, found = (np.where(np.isnan(x), 0.0, x) for x in (whole, drawn, found))
     elif convention == "monuseg":
         drawn = t.score / (t.tp + 1e-6)
-        whole = found * drawn
+    if convention in ("monuseg", "semantickitti"):
+        whole = drawn * found
     if among is None:
         return whole, drawn, found
     if among not in ("things", "stuff"):
@@ -402,9 +411,9 @@ def aji(o: Overlap, convention: str | None = None) -> Values:
     Hides: which objects err: one large invented or merged object weighs by its pixels, and a prediction may be used
     twice.
     Use: to compare with published MoNuSeg results; else `aji_plus` or `object_f1`.
-    Differs: equal IoUs go to the prediction that shares more pixels, under `monuseg` (which adds 1e-6 to the
-    union) to the first id; under `cellpose` partners are one-to-one and the denominator is the union of both
-    foregrounds.
+    Differs: equal IoUs go to the prediction that shares more pixels, and where these are equal too, to those that
+    leave fewest pixels unused; under `monuseg` (which adds 1e-6 to the union) to the first id; under `cellpose`
+    partners are one-to-one and the denominator is the union of both foregrounds.
     Reference: Kumar et al., IEEE TMI 36, 2017.
 
     >>> aji([1, 1, 2, 2, 2], [1, 1, 1, 1, 1])  # object 2 shares 3 of 5, object 1 shares 2 of 5: 5 / 10
@@ -419,7 +428,7 @@ def aji(o: Overlap, convention: str | None = None) -> Values:
         return _aggregated(o, best_pairs(o, o.pair_gt, o.pred_id[o.pair_pred], iou))
     if convention is not None:
         raise UsageError(f"convention must be monuseg or cellpose, not {convention!r}")
-    return _aggregated(o, best_pairs(o, o.pair_gt, o.pair_pred))
+    return _aggregated(o, covering_pairs(o))
 
 
 @metric(overlap, per="class", headline="images")
