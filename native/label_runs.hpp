@@ -30,6 +30,38 @@ struct LabelRuns {
 
 namespace png {
 
+constexpr std::size_t stretch = 64;  // bytes that are looked at together
+
+// Whether a stretch is zero, and which of its bytes are not, the first in the lowest bit.
+#ifdef MASKMETER_SSE2
+inline __m128i sixteen(const Byte* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+
+inline std::uint64_t zero_bytes(__m128i x) {
+    return static_cast<std::uint64_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_setzero_si128())));
+}
+
+inline bool is_zero(const Byte* p) {
+    const auto any = _mm_or_si128(_mm_or_si128(sixteen(p), sixteen(p + 16)), _mm_or_si128(sixteen(p + 32), sixteen(p + 48)));
+    return zero_bytes(any) == 0xffff;
+}
+
+inline std::uint64_t not_zero(const Byte* p) {
+    return ~(zero_bytes(sixteen(p)) | zero_bytes(sixteen(p + 16)) << 16 | zero_bytes(sixteen(p + 32)) << 32 | zero_bytes(sixteen(p + 48)) << 48);
+}
+#else
+inline bool is_zero(const Byte* p) {
+    std::uint64_t any = 0;
+    for (std::size_t k = 0; k < stretch; k += 8) any |= load(p + k);
+    return any == 0;
+}
+
+inline std::uint64_t not_zero(const Byte* p) {
+    std::uint64_t bytes = 0;
+    for (std::size_t k = 0; k < stretch; ++k) bytes |= static_cast<std::uint64_t>(p[k] != 0) << k;
+    return bytes;
+}
+#endif
+
 // Three bytes as a number, red lowest: the id, and something to reckon with byte by byte.
 using Color = std::uint32_t;
 
@@ -60,21 +92,26 @@ inline Color foretold(Byte filter, Color a, Color b, Color c) {
 // The runs of the ids R + 256 G + 65536 B of an RGB image of 8 bits that is not interlaced. A row ends its last run.
 class IdRuns {
    public:
-    explicit IdRuns(std::size_t width) : width_(width), differs_(width / few + block + 1) {}
+    explicit IdRuns(std::size_t width) : width_(width), differs_(width / few + stretch + 1) {}
 
     LabelRuns of(const Byte* raw, std::size_t height) {
         const std::size_t n = 3 * width_;
-        std::vector<Run> black{{width_, 0}};
+        const Run beyond{static_cast<std::size_t>(-1), 0};  // behind the last run of a row
+        std::vector<Run> black{{width_, 0}, beyond};
         const Run* above = black.data();
-        std::vector<Run> now(width_ + 1), before(width_ + 1);
+        std::vector<Run> now(width_ + 2), before(width_ + 2);
         LabelRuns all;
         for (std::size_t j = 0; j < height; ++j, raw += n + 1) {
             Row row(now.data());
             if (find_differences(raw + 1, n)) follow(*raw, raw + 1, above, row);
             else unfilter(*raw, raw + 1, above, row);
-            for (const Run* run = now.data(); run != row.end(); ++run) {
-                all.ends.push_back(static_cast<std::int64_t>(j * width_ + run->end));
-                all.labels.push_back(run->color);
+            *row.end() = beyond;
+            const std::size_t first = all.ends.size(), runs = static_cast<std::size_t>(row.end() - now.data());
+            all.ends.resize(first + runs);
+            all.labels.resize(first + runs);
+            for (std::size_t k = 0; k < runs; ++k) {
+                all.ends[first + k] = static_cast<std::int64_t>(j * width_ + now[k].end);
+                all.labels[first + k] = now[k].color;
             }
             std::swap(now, before);
             above = before.data();
@@ -83,7 +120,7 @@ class IdRuns {
     }
 
    private:
-    static constexpr std::size_t block = 64, few = 8;  // at most one pixel in eight with a difference
+    static constexpr std::size_t few = 8;  // at most one pixel in eight with a difference
 
     struct Run {
         std::size_t end;
@@ -98,7 +135,7 @@ class IdRuns {
             next_ -= next_ != first_ && next_[-1].color == color;
             *next_++ = {end, color};
         }
-        const Run* end() const { return next_; }
+        Run* end() const { return next_; }
 
        private:
         Run *first_, *next_;
@@ -108,29 +145,16 @@ class IdRuns {
     bool find_differences(const Byte* in, std::size_t n) {
         found_ = 0;
         std::size_t i = 0;
-        for (; i + block <= n; i += block) {
-            std::uint64_t any = 0;
-            for (std::size_t k = 0; k < block; k += 8) any |= load(in + i + k);
-            if (any == 0) continue;
-            for (std::size_t k = i; k < i + block; k += 8) list(load(in + k), k);
+        for (; i + stretch <= n; i += stretch) {
+            if (is_zero(in + i)) continue;
+            for (std::uint64_t bytes = not_zero(in + i); bytes; bytes &= bytes - 1)
+                note((i + static_cast<std::size_t>(std::countr_zero(bytes))) / 3);
             if (few * found_ > width_) return false;
         }
         for (; i < n; ++i)
             if (in[i]) note(i / 3);
         differs_[found_] = width_;
         return true;
-    }
-
-    void list(std::uint64_t word, std::size_t at) {
-        while (word) {
-            const std::size_t k = leading_zero_bytes(word);
-            note((at + k) / 3);
-            word &= ~first_byte(k);
-        }
-    }
-
-    static std::uint64_t first_byte(std::size_t k) {
-        return std::endian::native == std::endian::little ? std::uint64_t{0xff} << 8 * k : std::uint64_t{0xff} << (56 - 8 * k);
     }
 
     void note(std::size_t pixel) {
@@ -140,6 +164,50 @@ class IdRuns {
 
     // The row from pixel to pixel where something happens.
     void follow(Byte filter, const Byte* in, const Run* above, Row& row) const {
+        switch (filter) {
+            case 0: return follow_left<false>(in, row);
+            case 1: return follow_left<true>(in, row);
+            case 2: return follow_up(in, above, row);
+            default: return follow_both(filter, in, above, row);
+        }
+    }
+
+    // None and Sub: from difference to difference the pixels are black, or what the last one is.
+    template <bool sub>
+    void follow_left(const Byte* in, Row& row) const {
+        Color a = 0;
+        std::size_t x = 0;
+        for (const std::size_t* difference = differs_.data();; ++difference) {
+            if (!sub) a = 0;
+            if (x < *difference) row.add(*difference, a);
+            if (*difference == width_) return;
+            x = *difference + 1;
+            row.add(x, a = added(a, color_at(in + 3 * *difference)));
+        }
+    }
+
+    // Up: from difference to difference the runs are those above.
+    void follow_up(const Byte* in, const Run* above, Row& row) const {
+        std::size_t x = 0;
+        for (const std::size_t* difference = differs_.data();; ++difference) {
+            copy(x, *difference, above, row);
+            if (*difference == width_) return;
+            x = *difference + 1;
+            row.add(x, added(above->color, color_at(in + 3 * *difference)));
+            above += above->end == x;
+        }
+    }
+
+    // The runs above of the pixels from x on and before `end`; answers the last colour.
+    static Color copy(std::size_t x, std::size_t end, const Run*& above, Row& row) {
+        Color last = 0;
+        for (; above->end <= end; ++above) row.add(x = above->end, last = above->color);
+        if (x < end) row.add(end, last = above->color);
+        return last;
+    }
+
+    // Average and Paeth.
+    void follow_both(Byte filter, const Byte* in, const Run* above, Row& row) const {
         const std::size_t* difference = differs_.data();
         Color a = 0, c = 0;
         for (std::size_t x = 0; x < width_;) {
@@ -151,6 +219,12 @@ class IdRuns {
             }
             c = b;
             row.add(++x, a);
+            if (filter == 4 && a == b) {  // so is the next pixel, and all others before the next difference
+                above += above->end == x;
+                if (x < *difference) a = c = copy(x, *difference, above, row);
+                x = *difference;
+                continue;
+            }
             const std::size_t next = std::min(above->end, *difference);
             above += next == above->end;
             while (x < next) {

@@ -69,7 +69,9 @@ class LabelSet:
 
     def ignoring(self, ids: Iterable[int]) -> LabelSet:
         """The same labels with these ids void; an id that is not among them is added."""
-        void = set(ids)
+        void = set(ids) - set(self.ignored)
+        if not void:
+            return self
         marked = tuple(replace(x, ignore=True) if x.id in void else x for x in self.labels)
         return LabelSet((*marked, *(Label(i, ignore=True) for i in sorted(void - {x.id for x in self.labels}))))
 

@@ -26,7 +26,7 @@ _Words = NDArray[np.uint64]
 def in_order(gt: Fields, pred: Fields, pair: Fields) -> tuple[Ints, Ints, Fields]:
     """The orders of the objects of both sides, and the pairs in terms of them, ascending."""
     g, p, n = pair["gt"], pair["pred"], pair["pixels"]
-    facts = np.concatenate([_mixed(_words(gt["size"])) + _words(gt["crowd"] > 0), _of_pred(pred)])
+    facts = _facts(gt, pred)
     of_pair = 2 * n + (gt["class"][g] == pred["class"][p])
     here, there = g, p + gt["id"].size
     own = fingerprints(facts, here, there, of_pair, ROUNDS)
@@ -41,10 +41,14 @@ def in_order(gt: Fields, pred: Fields, pair: Fields) -> tuple[Ints, Ints, Fields
     return g_order, p_order, {**{k: v[by] for k, v in pair.items()}, "gt": g[by], "pred": p[by]}
 
 
-def _of_pred(pred: Fields) -> _Words:
+def _facts(gt: Fields, pred: Fields) -> _Words:
+    """What each object begins with: not its size alone, since the sides are not exchangeable."""
+    facts = _mixed(_words(np.concatenate([gt["size"], ~pred["size"]])))
+    of_gt, of_pred = np.split(facts, [gt["id"].size])
+    of_gt += _words(gt["crowd"] > 0)
     score = np.where(np.isnan(pred["score"]), -1.0, pred["score"])
-    # Not what a ground-truth object of the same size begins with: the sides are not exchangeable.
-    return _mixed(_mixed(~_words(pred["size"])) + _words(pred["void"])) + score.view(np.uint64)
+    of_pred[:] = _mixed(of_pred + _words(pred["void"])) + score.view(np.uint64)
+    return facts
 
 
 def _words(x: NDArray[Any]) -> _Words:

@@ -101,16 +101,17 @@ class Table:
     """The segments of one side that are objects, by id, beside the ids that occur."""
 
     def __init__(self, seen: Ints, segments: Segments, labels: LabelSet | None, void: set[int], whole: bool) -> None:
-        self.whole, self.known = whole, np.array(sorted(s.id for s in segments), np.int64)
-        self.seen = np.unique(seen)
-        self.seen = self.seen[(self.seen != VOID_ID) | np.isin(VOID_ID, self.known)]
+        self.whole, self.known, self.seen = whole, {s.id for s in segments}, set(seen.tolist())
+        if VOID_ID not in self.known:
+            self.seen.discard(VOID_ID)
         class_of = {s.class_: s.class_ for s in segments} if labels is None else labels.id_of_source
         self.undeclared = [s.id for s in segments if s.class_ not in class_of]
         self.background = np.array([s.id for s in segments if s.background], np.int64)
         kept = sorted(
-            s for s in segments if not s.background and s.class_ in class_of and class_of[s.class_] not in void
-        )
-        kept = kept if whole else [s for s in kept if np.isin(s.id, self.seen)]
+            s for s in segments
+            if not s.background and s.class_ in class_of and class_of[s.class_] not in void
+            and (whole or s.id in self.seen)
+        )  # fmt: skip
         self.segments = kept
         self.ids = np.array([s.id for s in kept], np.int64)
         self.classes = np.array([class_of[s.class_] for s in kept], np.int64)
@@ -119,8 +120,8 @@ class Table:
 
     def check(self, side: str, file: Path | None) -> None:
         """Raise LabelError where a class is not declared, an id has no segment, or a segment has no pixel."""
-        unlisted = np.setdiff1d(self.seen, self.known).tolist()
-        absent = np.setdiff1d(self.known, self.seen).tolist() if self.whole else []
+        unlisted = sorted(self.seen - self.known)
+        absent = sorted(self.known - self.seen) if self.whole else []
         found = (
             (unlisted, "only in the PNG"),
             (absent, "only in segments_info"),
@@ -134,7 +135,8 @@ class Table:
         at = np.searchsorted(self.ids, ids)
         found = at < self.ids.size
         found[found] = self.ids[at[found]] == ids[found]
-        return np.where(found, at, np.where(np.isin(ids, self.background), BACKGROUND, VOID))
+        elsewhere = np.where(np.isin(ids, self.background), BACKGROUND, VOID) if self.background.size else VOID
+        return np.where(found, at, elsewhere)
 
     def sizes(self, at: Ints, n: Ints, among: NDArray[np.bool_]) -> Ints:
         """The pixels of each object."""
