@@ -64,7 +64,7 @@ sanitize:  ## Hostile input to the native readers, under the address sanitizer (
 	@mkdir -p build/sanitize
 	@for file in tests/native/fuzz_*.cpp; do \
 	  program=build/sanitize/$$(basename $$file .cpp); \
-	  $(CXX) -std=c++20 -O1 -g -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover $$file -o $$program \
+	  $(CXX) -std=c++20 -O1 -g -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover -pthread $$file -o $$program \
 	  && $$program $(ARGS) || exit; \
 	done
 

@@ -37,6 +37,7 @@
 #include "scores.hpp"
 #include "topology.hpp"
 #include "surface.hpp"
+#include "threads.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -284,14 +285,7 @@ nb::object kept(std::vector<std::array<double, 3>>&& rows) {
     return nb::cast(nb::ndarray<nb::numpy, double>(held->data()->data(), 2, shape, owner));
 }
 
-// The records of a COCO file by a scan of its text, which is changed; None where the text is unusual.
-nb::object coco_records(nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> text) {
-    maskmeter::coco::Document d;
-    {
-        nb::gil_scoped_release free;
-        if (!maskmeter::coco::Scanner(reinterpret_cast<char*>(text.data()), text.size()).scan(d)) return nb::none();
-    }
-    auto& r = d.records;
+nb::list columns_of(maskmeter::coco::Records&& r) {
     nb::list columns;
     columns.append(kept(std::move(r.has)));
     for (auto* ids : {&r.id, &r.image, &r.category}) columns.append(kept(std::move(*ids)));
@@ -302,7 +296,34 @@ nb::object coco_records(nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb:
     for (auto* pairs : {&r.span, &r.size}) columns.append(kept(std::move(*pairs), 2));
     columns.append(kept(std::move(r.xy)));
     for (auto* flat : {&r.polygon_offsets, &r.mask_offsets, &r.counts, &r.count_offsets}) columns.append(kept(std::move(*flat)));
-    return nb::make_tuple(d.is_list, nb::make_tuple(d.images.begin, d.images.end), nb::make_tuple(d.categories.begin, d.categories.end), columns);
+    return columns;
+}
+
+// The records of a COCO file by a scan of its text, which is changed; None where the text is unusual.
+nb::object coco_records(nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> text) {
+    maskmeter::coco::Document d;
+    {
+        nb::gil_scoped_release free;
+        if (!maskmeter::coco::Scanner(reinterpret_cast<char*>(text.data()), text.size()).scan(d)) return nb::none();
+    }
+    nb::object images = nb::none();
+    if (auto& i = d.image; i.whole) images = nb::make_tuple(kept(std::move(i.id)), kept(std::move(i.height)), kept(std::move(i.width)), kept(std::move(i.name), 2));
+    return nb::make_tuple(d.is_list, nb::make_tuple(d.images.begin, d.images.end), nb::make_tuple(d.categories.begin, d.categories.end), columns_of(std::move(d.records)), images);
+}
+
+using CocoList = maskmeter::coco::List;
+using Block = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+bool coco_list_add(CocoList& list, const std::vector<Block>& blocks) {
+    std::vector<CocoList::Block> parts;
+    for (const auto& b : blocks) parts.push_back({reinterpret_cast<char*>(b.data()), b.size()});
+    nb::gil_scoped_release free;
+    return list.add(parts);
+}
+
+nb::tuple coco_list_columns(CocoList& list) {
+    auto text = kept(std::move(list.text));
+    return nb::make_tuple(list.ended(), text, columns_of(std::move(list.records)));
 }
 
 // The number of each pixel's connected component, 0 for background.
@@ -588,11 +609,11 @@ struct Held {
         same_number(n, sizes.shape(0));
         if (!spans.shape(0)) return;
         same_number(n, spans.shape(0));
-        for (std::size_t i = 0; i < n; ++i)
-            if (spans(i, 0) < 0 || spans(i, 1) < spans(i, 0) || spans(i, 1) > static_cast<std::int64_t>(text.size())) throw std::invalid_argument("spans must lie within the text");
     }
     std::string_view coded(std::size_t i) const {
         if (!spans.shape(0) || offsets(i) < offsets(i + 1)) return {};
+        // Checked where it is read: of many masks few may be asked for.
+        if (spans(i, 0) < 0 || spans(i, 1) < spans(i, 0) || spans(i, 1) > static_cast<std::int64_t>(text.size())) throw std::invalid_argument("spans must lie within the text");
         return {reinterpret_cast<const char*>(text.data()) + spans(i, 0), static_cast<std::size_t>(spans(i, 1) - spans(i, 0))};
     }
     template <bool Content>
@@ -620,8 +641,8 @@ struct Held {
 };
 
 template <bool Content>
-void outline(const Held& masks, std::int64_t* rows, std::uint64_t* contents) {
-    for (std::size_t i = 0; i < masks.n; ++i) {
+void outline(const Held& masks, std::size_t first, std::size_t last, std::int64_t* rows, std::uint64_t* contents) {
+    for (std::size_t i = first; i < last; ++i) {
         const auto found = masks.outline<Content>(i);
         const auto b = found.box();
         const std::int64_t row[] = {static_cast<std::int64_t>(found.area()), b.x0, b.y0, b.empty() ? 0 : b.x1 - b.x0 + 1, b.empty() ? 0 : b.y1 - b.y0 + 1};
@@ -631,7 +652,7 @@ void outline(const Held& masks, std::int64_t* rows, std::uint64_t* contents) {
 }
 
 // Of each mask the area, and x, y, width and height of its box, all 0 for an empty one; where asked for a number made of its runs.
-std::pair<Table, nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>> rle_outlines(const Raw& text, const Pairs& spans, const Counts& counts, const Longs& offsets, const Pairs& sizes, bool content) {
+std::pair<Table, nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>> rle_outlines(const Raw& text, const Pairs& spans, const Counts& counts, const Longs& offsets, const Pairs& sizes, bool content, std::size_t threads) {
     const Held masks(text, spans, counts, offsets, sizes);
     std::unique_ptr<std::int64_t[]> rows(new std::int64_t[5 * masks.n + 1]);
     std::vector<std::uint64_t> contents(content ? masks.n : 0);
@@ -639,8 +660,12 @@ std::pair<Table, nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>> rle_outline
     {
         nb::gil_scoped_release free;
         try {
-            if (content) outline<true>(masks, rows.get(), contents.data());
-            else outline<false>(masks, rows.get(), nullptr);
+            const std::size_t parts = std::clamp<std::size_t>(threads, 1, 64);
+            maskmeter::in_threads(parts, [&](std::size_t k) {
+                const std::size_t first = masks.n * k / parts, last = masks.n * (k + 1) / parts;
+                if (content) outline<true>(masks, first, last, rows.get(), contents.data());
+                else outline<false>(masks, first, last, rows.get(), nullptr);
+            });
         } catch (const maskmeter::rle::Malformed& error) {
             wrong = std::to_string(error.index) + " " + error.what();
         }
@@ -858,8 +883,14 @@ std::array<std::int64_t, 2> bands(const In& a, const In& b, std::int64_t label_a
 
 NB_MODULE(_native, m) {
     m.doc() = "Kernels of maskmeter. They count; they decide nothing.";
+    nb::class_<CocoList>(m, "CocoList", "The records of a list of COCO results, taken block by block.")
+        .def(nb::init<std::size_t>(), "size"_a)
+        .def("add", &coco_list_add, "blocks"_a, "Blocks that follow one another, each scanned by a thread; whether they are ordinary.")
+        .def("columns", &coco_list_columns, "(whether the list has ended, the compressed counts, the columns); nothing is left here.");
+    m.def("last_record", [](const Raw& text) { return maskmeter::coco::last_record(reinterpret_cast<const char*>(text.data()), text.size()); },
+          "text"_a, "Where the last record of a list seems to begin; 0 where nowhere.");
     m.def("coco_records", &coco_records, "text"_a.noconvert(),
-          "The records of a COCO file: (is a list, span of images, span of categories, columns); None where it is unusual.");
+          "The records of a COCO file: (is a list, span of images, span of categories, columns, images); None where it is unusual.");
     m.def("components", &components, "labels"_a, "connectivity"_a, "background"_a,
           "The connected components of equal label, numbered from 1 in the order of their first pixels; 0 is background.");
     m.def("fingerprints", &fingerprints, "facts"_a, "here"_a, "there"_a, "edge_facts"_a, "rounds"_a,
@@ -900,7 +931,7 @@ NB_MODULE(_native, m) {
     m.def("rle_from_strings", &rle_from_strings, "text"_a, "spans"_a, "sizes"_a, "Masks of compressed counts, checked.");
     m.def("rle_intersections", &rle_intersections, "text_a"_a, "spans_a"_a, "counts_a"_a, "offsets_a"_a, "sizes_a"_a, "measures_a"_a,
           "text_b"_a, "spans_b"_a, "counts_b"_a, "offsets_b"_a, "sizes_b"_a, "measures_b"_a, "a"_a, "b"_a, "Pixels that the masks of each pair share.");
-    m.def("rle_outlines", &rle_outlines, "text"_a, "spans"_a, "counts"_a, "offsets"_a, "sizes"_a, "content"_a, "Area, x, y, width, height of each mask, and a number made of its runs.");
+    m.def("rle_outlines", &rle_outlines, "text"_a, "spans"_a, "counts"_a, "offsets"_a, "sizes"_a, "content"_a, "threads"_a, "Area, x, y, width, height of each mask, and a number made of its runs.");
     m.def("rle_merge", &rle_merge, "counts"_a, "offsets"_a, "groups"_a, "both"_a, "The union or intersection of each group of masks.");
     m.def("rle_to_strings", &rle_to_strings, "counts"_a, "offsets"_a, "Compressed counts, one after the other, and where each begins.");
     m.def("score_areas", &score_areas, "keys"_a, "low"_a, "high"_a,

@@ -3,8 +3,13 @@
 // The whole grammar is checked, UTF-8 and escapes included. Whatever is unusual - no JSON, a value of another type,
 // a key that comes twice, a number that overflows, deep nesting - is answered with false: the exact reader in Python
 // says what is wrong or repairs it. Compressed counts are left in the text; their escapes are undone in place.
+//
+// A long list need not be held whole: `List` takes it block by block and keeps the columns and the compressed counts.
+// Blocks are cut where a record seems to begin. Each must be used up exactly at a record's end, so if the first began
+// with the list, each began with a record; a cut in the middle of a string only makes the text unusual.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstddef>
@@ -15,8 +20,11 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "threads.hpp"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -46,15 +54,43 @@ struct Records {
         for (auto* column : {&id, &image, &category, &mask_offsets, &count_offsets}) column->reserve(rows);
         score.reserve(rows), area.reserve(rows), box.reserve(4 * rows), span.reserve(2 * rows), size.reserve(2 * rows);
     }
+
+    void clear() {
+        has.clear(), id.clear(), image.clear(), category.clear(), score.clear(), area.clear(), crowd.clear(), ignore.clear();
+        box.clear(), kind.clear(), span.clear(), size.clear(), xy.clear(), counts.clear();
+        for (auto* offsets : {&polygon_offsets, &mask_offsets, &count_offsets}) offsets->assign(1, 0);
+    }
+
+    // Takes the rows of another part behind its own; the spans of that part begin at `start` of the text of both.
+    void append(const Records& more, std::int64_t start) {
+        const auto join = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+        const auto shift = [](auto& to, const auto& from, std::int64_t by, std::size_t first) {
+            for (std::size_t i = first; i < from.size(); ++i) to.push_back(from[i] + by);
+        };
+        shift(mask_offsets, more.mask_offsets, static_cast<std::int64_t>(polygon_offsets.size()) - 1, 1);
+        shift(polygon_offsets, more.polygon_offsets, polygon_offsets.back(), 1);
+        shift(count_offsets, more.count_offsets, count_offsets.back(), 1);
+        shift(span, more.span, start, 0);
+        join(has, more.has), join(id, more.id), join(image, more.image), join(category, more.category);
+        join(score, more.score), join(area, more.area), join(crowd, more.crowd), join(ignore, more.ignore);
+        join(box, more.box), join(kind, more.kind), join(size, more.size), join(xy, more.xy), join(counts, more.counts);
+    }
 };
 
 struct Span {
     std::int64_t begin = -1, end = -1;
 };
 
+// The images where all have a whole id, height and width and a plain name; else `whole` is false.
+struct Images {
+    bool whole = false;
+    std::vector<std::int64_t> id, height, width, name;  // two of the name for each: where it begins and ends
+};
+
 struct Document {
     bool is_list = false;
     Span images, categories;  // where these values lie in the text, -1 where they are missing
+    Images image;
     Records records;
 };
 
@@ -76,6 +112,28 @@ public:
         return true;
     }
 
+    enum class Part { Unusual, Goes_on, Ends };
+
+    // A part of a list: records up to the end of the text, or the end of the list and of the text. Compressed counts
+    // are appended to `kept`, which spans point into; the text stays as it is.
+    Part scan_part(Records& out, std::vector<char>& kept, bool begins) {
+        records_ = &out, kept_ = &kept, is_list_ = true;
+        space();
+        if (begins) {
+            if (!at('[')) return Part::Unusual;
+            ++p_, space();
+            if (at(']')) return ++p_, space(), p_ == end_ ? Part::Ends : Part::Unusual;
+        }
+        while (record()) {
+            space();
+            if (at(']')) return ++p_, space(), p_ == end_ ? Part::Ends : Part::Unusual;
+            if (!at(',')) return Part::Unusual;
+            ++p_, space();
+            if (p_ == end_) return Part::Goes_on;
+        }
+        return Part::Unusual;
+    }
+
 private:
     struct Text {
         const char *begin, *end;
@@ -90,7 +148,8 @@ private:
     const char* end_;
     bool is_list_ = false;
     Records* records_ = nullptr;
-    std::vector<std::size_t> escaped_;  // rows whose counts have escapes
+    std::vector<char>* kept_ = nullptr;  // takes compressed counts, where they are not left in the text
+    std::vector<std::size_t> escaped_;   // rows whose counts have escapes
 
     void space() {
         while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\r' || *p_ == '\t')) ++p_;
@@ -310,12 +369,52 @@ private:
         const bool whole = object([&](const Text& key) {
             if (key.escaped) return false;
             const auto name = key.view();
-            if (name == "images") return once(1) && span(out.images);
+            if (name == "images") {
+                if (!once(1)) return false;
+                const char* from = p_;
+                out.images.begin = p_ - text_;
+                out.image.whole = image_list(out.image);
+                if (!out.image.whole) {  // the exact reader looks at it
+                    p_ = from;
+                    return span(out.images);
+                }
+                out.images.end = p_ - text_;
+                return true;
+            }
             if (name == "categories") return once(2) && span(out.categories);
             if (name == "annotations") return once(4) && array([&] { return record(); });
             return skip();
         });
         return whole && (seen & 4);
+    }
+
+    bool image_list(Images& out) {
+        return array([&] {
+            enum { Own = 1, High = 2, Wide = 4, Name = 8, All = 15 };
+            unsigned seen = 0;
+            std::int64_t id = 0, height = 0, width = 0;
+            Text file{};
+            const auto once = [&](unsigned bit) {
+                const bool first = !(seen & bit);
+                seen |= bit;
+                return first;
+            };
+            const auto extent = [&](std::int64_t& x) { return integer(x) && x >= 0 && x < std::int64_t{1} << 31; };
+            const bool whole = object([&](const Text& key) {
+                if (key.escaped) return false;
+                const auto name = key.view();
+                if (name == "id") return once(Own) && integer(id);
+                if (name == "height") return once(High) && extent(height);
+                if (name == "width") return once(Wide) && extent(width);
+                if (name == "file_name") return once(Name) && string(file) && !file.escaped && file.begin != file.end;
+                // `name` may come in place of file_name, and LVIS has lists of categories.
+                return name != "name" && name != "neg_category_ids" && name != "not_exhaustive_category_ids" && skip(2);
+            });
+            if (!whole || seen != All) return false;
+            out.id.push_back(id), out.height.push_back(height), out.width.push_back(width);
+            out.name.insert(out.name.end(), {file.begin - text_, file.end - text_});
+            return true;
+        });
     }
 
     bool record() {
@@ -409,12 +508,29 @@ private:
         if (s.escaped) {
             for (auto q = s.begin; (q = find(q, s.end, '\\')) != s.end; q += 2)
                 if (q[1] != '\\') return false;
-            escaped_.push_back(r.kind.size() - 1);
+            if (!kept_) escaped_.push_back(r.kind.size() - 1);
         }
         r.kind.back() = String;
-        r.span[r.span.size() - 2] = s.begin - text_;
-        r.span.back() = s.end - text_;
+        auto *begin = &r.span[r.span.size() - 2], *end = &r.span.back();
+        if (kept_) {
+            *begin = static_cast<std::int64_t>(kept_->size());
+            keep(s);
+            *end = static_cast<std::int64_t>(kept_->size());
+        } else {
+            *begin = s.begin - text_;
+            *end = s.end - text_;
+        }
         return true;
+    }
+
+    // Of two backslashes one.
+    void keep(const Text& s) {
+        for (const char* from = s.begin;;) {
+            const char* stop = s.escaped ? find(from, s.end, '\\') : s.end;
+            kept_->insert(kept_->end(), from, stop + (stop != s.end));
+            if (stop == s.end) return;
+            from = stop + 2;
+        }
     }
 
     static const char* find(const char* p, const char* end, char c) {
@@ -436,6 +552,68 @@ private:
         }
         end = to - text_;
     }
+};
+
+// Where the last record of a list seems to begin: a brace behind a brace and a comma. 0 where there is none.
+inline std::size_t last_record(const char* text, std::size_t size) {
+    const auto blank = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+    for (std::size_t i = size; i-- > 2;) {
+        if (text[i] != '{') continue;
+        std::size_t j = i;
+        while (j > 0 && blank(text[j - 1])) --j;
+        if (j < 2 || text[j - 1] != ',') continue;
+        for (--j; j > 0 && blank(text[j - 1]);) --j;
+        if (j > 0 && text[j - 1] == '}') return i;
+    }
+    return 0;
+}
+
+// A list of records, block by block.
+class List {
+public:
+    explicit List(std::size_t size) {
+        records.reserve(size / 64);
+        text.reserve(size);
+    }
+
+    struct Block {
+        char* text;
+        std::size_t size;
+    };
+
+    // Blocks that follow one another, each looked at by a thread. False where anything is unusual.
+    bool add(const std::vector<Block>& blocks) {
+        parts_.resize(std::max(parts_.size(), blocks.size()));
+        in_threads(blocks.size(), [&](std::size_t k) {
+            auto& part = parts_[k];
+            part.records.clear(), part.text.clear();
+            part.found = Scanner(blocks[k].text, blocks[k].size).scan_part(part.records, part.text, !begun_ && k == 0);
+        });
+        begun_ = true;
+        for (std::size_t k = 0; k < blocks.size(); ++k) {
+            const auto& part = parts_[k];
+            if (ended_ || part.found == Scanner::Part::Unusual) return false;
+            ended_ = part.found == Scanner::Part::Ends;
+            records.append(part.records, static_cast<std::int64_t>(text.size()));
+            text.insert(text.end(), part.text.begin(), part.text.end());
+        }
+        return true;
+    }
+
+    bool ended() const { return ended_; }
+
+    Records records;
+    std::vector<char> text;
+
+private:
+    struct Found {
+        Records records;
+        std::vector<char> text;
+        Scanner::Part found = Scanner::Part::Unusual;
+    };
+
+    std::vector<Found> parts_;
+    bool begun_ = false, ended_ = false;
 };
 
 }  // namespace maskmeter::coco

@@ -228,32 +228,162 @@ inline void accumulate(const Ranked& x, const std::int64_t* objects, std::int64_
     }
 }
 
+// Resamples of one group. Detections that are wrong at every threshold are only added up; the others are walked once
+// for each threshold, many resamples side by side. A step at which a resample has nothing new is harmless: its
+// precision is at most that of the step before, which is where the recall is first reached.
+class Resamples {
+   public:
+    static constexpr std::size_t lanes = 16;  // resamples side by side
+
+    // `times` (units, lanes) says how often each unit is there.
+    Resamples(const Ranked& x, const std::int64_t* unit, std::int64_t cap) : x_(x), unit_(unit), cap_(cap) {}
+
+    void group(std::size_t k) {
+        by_score(x_.score, x_.begin[k], x_.begin[k + 1], order_);
+        const std::uint64_t all = x_.steps == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << x_.steps) - 1;
+        item_.clear();
+        bool open = false;  // whether something was right since the last step
+        for (std::size_t i = 0; i < order_.size(); ++i) {
+            const auto d = order_[i];
+            if (x_.rank[d] < cap_) {
+                const auto kept = all & ~x_.ignored[d];
+                const Item now{static_cast<std::size_t>(unit_[d]), kept & x_.hits[d], kept & ~x_.hits[d], false};
+                if (now.right || now.wrong) item_.push_back(now);
+                open |= now.right != 0;
+            }
+            if (open && (!x_.at_changes || i + 1 == order_.size() || x_.score[order_[i + 1]] != x_.score[d])) {
+                item_.back().step = true;
+                open = false;
+            }
+        }
+        all_ = all;
+    }
+
+    // mean and recall (lanes, steps) of the resamples whose units are there `times` and that have `objects`.
+    void read(const double* times, const double* objects, double* mean, double* recall) {
+        gather(times);
+        for (std::size_t t = 0; t < x_.steps; ++t) {
+            const std::size_t n = walk(t, objects);
+            for (std::size_t b = 0; b < lanes; ++b) recall[b * x_.steps + t] = right_[b] / objects[b];
+            if (x_.levels == 0) continue;
+            for (std::size_t s = n; s-- > 1;)
+                for (std::size_t b = 0; b < lanes; ++b)
+                    precision_[(s - 1) * lanes + b] = std::max(precision_[(s - 1) * lanes + b], precision_[s * lanes + b]);
+            for (std::size_t b = 0; b < lanes; ++b) mean[b * x_.steps + t] = total(n, b) / static_cast<double>(x_.levels);
+        }
+    }
+
+   private:
+    struct Item {
+        std::size_t unit;
+        std::uint64_t right, wrong;
+        bool step;  // a curve may have a step after this one
+    };
+
+    // Weights of those that are not wrong everywhere, and at each of their steps how much is.
+    void gather(const double* times) {
+        weight_.clear(), wrong_.clear(), mixed_.clear();
+        double sum[lanes] = {};
+        for (const auto& item : item_) {
+            const double* w = times + item.unit * lanes;
+            if (item.wrong == all_)
+                for (std::size_t b = 0; b < lanes; ++b) sum[b] += w[b];
+            else {
+                mixed_.push_back(item);
+                weight_.insert(weight_.end(), w, w + lanes);
+            }
+            if (!item.step) continue;
+            if (item.wrong == all_) mixed_.push_back({0, 0, 0, true}), weight_.insert(weight_.end(), lanes, 0.0);
+            wrong_.insert(wrong_.end(), sum, sum + lanes);
+        }
+        precision_.resize(wrong_.size()), reached_.resize(wrong_.size());
+    }
+
+    // The curve at a threshold: how many steps it has.
+    std::size_t walk(std::size_t t, const double* objects) {
+        const std::uint64_t bit = std::uint64_t{1} << t;
+        double wrong[lanes] = {};
+        std::fill(right_, right_ + lanes, 0.0);
+        const double *w = weight_.data(), *common = wrong_.data();
+        double *precision = precision_.data(), *reached = reached_.data();
+        std::size_t n = 0;
+        bool moved = false;
+        for (const auto& item : mixed_) {
+            if (item.right & bit) {
+                for (std::size_t b = 0; b < lanes; ++b) right_[b] += w[b];
+                moved = true;
+            } else if (item.wrong & bit) {
+                for (std::size_t b = 0; b < lanes; ++b) wrong[b] += w[b];
+            }
+            w += lanes;
+            if (!item.step) continue;
+            if (moved && x_.levels) {
+                for (std::size_t b = 0; b < lanes; ++b) {
+                    precision[b] = right_[b] / (wrong[b] + common[b] + right_[b] + std::numeric_limits<double>::epsilon());
+                    reached[b] = right_[b] / objects[b];
+                }
+                precision += lanes, reached += lanes, ++n;
+            }
+            moved = false;
+            common += lanes;
+        }
+        return n;
+    }
+
+    double total(std::size_t n, std::size_t b) const {
+        const double *precision = precision_.data() + b, *reached = reached_.data() + b;
+        double sum = 0;
+        for (std::size_t i = 0, r = 0; r < x_.levels; ++r) {
+            if (r && x_.recalls[r] < x_.recalls[r - 1]) i = 0;
+            while (i < n && reached[i * lanes] < x_.recalls[r]) ++i;
+            if (i == n) break;
+            sum += precision[i * lanes];
+        }
+        return sum;
+    }
+
+    const Ranked& x_;
+    const std::int64_t* unit_;
+    std::int64_t cap_;
+    std::uint64_t all_ = 0;
+    std::vector<std::int64_t> order_;
+    std::vector<Item> item_, mixed_;
+    std::vector<double> weight_, wrong_, precision_, reached_;
+    double right_[lanes] = {};
+};
+
 // For each resample, group and threshold the mean precision over the recalls, and the recall; NaN without objects.
 // Detection d counts weights[b][unit[d]] times, a group has objects[b][k]; both outputs are (resamples, groups, steps).
+// Where precision is read nowhere there are recalls alone.
 inline void resampled(const Ranked& x, const double* weights, std::size_t resamples, std::size_t units, const std::int64_t* unit,
                       const double* objects, std::int64_t cap, double* mean, double* recall) {
-    std::vector<std::int64_t> order;
-    std::vector<Curve> curve(x.steps);
+    constexpr auto lanes = Resamples::lanes;
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    const std::size_t blocks = (resamples + lanes - 1) / lanes;
+    std::vector<double> times(blocks * units * lanes);  // blocks, units, lanes
+    for (std::size_t b = 0; b < resamples; ++b)
+        for (std::size_t u = 0; u < units; ++u) times[((b / lanes) * units + u) * lanes + b % lanes] = weights[b * units + u];
+    Resamples one(x, unit, cap);
+    std::vector<double> means(lanes * x.steps), recalls(lanes * x.steps);
     for (std::size_t k = 0; k < x.groups; ++k) {
-        by_score(x.score, x.begin[k], x.begin[k + 1], order);
-        for (std::size_t b = 0; b < resamples; ++b) {
-            double* to = mean + (b * x.groups + k) * x.steps;
-            double* reached = recall + (b * x.groups + k) * x.steps;
-            const double n = objects[b * x.groups + k];
-            if (n == 0) {
-                std::fill(to, to + x.steps, std::numeric_limits<double>::quiet_NaN());
-                std::fill(reached, reached + x.steps, std::numeric_limits<double>::quiet_NaN());
-                continue;
-            }
-            double top = 0;
+        one.group(k);
+        for (std::size_t block = 0; block < blocks; ++block) {
+            double there[lanes];
             bool any = false;
-            const double* w = weights + b * units;
-            curves(x, order.data(), order.size(), cap, [&](auto d) { return w[unit[d]]; }, curve, top, any);
-            for (std::size_t t = 0; t < x.steps; ++t) {
-                double total = 0;
-                curve[t].read(n, x.recalls, x.levels, top, any, [&](auto, double p, double) { total += p; });
-                to[t] = total / static_cast<double>(x.levels);
-                reached[t] = curve[t].right / n;
+            const std::size_t first = block * lanes, here = std::min(lanes, resamples - first);
+            for (std::size_t b = 0; b < lanes; ++b) {
+                const double n = b < here ? objects[(first + b) * x.groups + k] : 0;
+                any |= n != 0;
+                there[b] = n != 0 ? n : 1;
+            }
+            if (any) one.read(times.data() + block * units * lanes, there, means.data(), recalls.data());
+            for (std::size_t b = 0; b < here; ++b) {
+                const std::size_t to = ((first + b) * x.groups + k) * x.steps;
+                const bool known = objects[(first + b) * x.groups + k] != 0;
+                for (std::size_t t = 0; t < x.steps; ++t) {
+                    mean[to + t] = known && x.levels ? means[b * x.steps + t] : nan;
+                    recall[to + t] = known ? recalls[b * x.steps + t] : nan;
+                }
             }
         }
     }

@@ -51,9 +51,7 @@ class Sum {
         : index_(index), height_(height), width_(width), size_(pixels_of(index, height, width)) {}
 
     void add(std::int64_t run) {
-        if (run < 0) throw Malformed(index_, "a run of its counts is negative (" + std::to_string(run) + ")");
-        if (static_cast<std::uint64_t>(run) > size_ - filled_)
-            throw Malformed(index_, "its counts go beyond the " + said() + " of its size");
+        if (static_cast<std::uint64_t>(run) > size_ - filled_) refuse(run);  // one below zero too
         filled_ += static_cast<std::uint64_t>(run);
     }
 
@@ -64,6 +62,10 @@ class Sum {
     std::int64_t at() const { return static_cast<std::int64_t>(filled_); }
 
    private:
+    [[noreturn]] void refuse(std::int64_t run) const {
+        if (run < 0) throw Malformed(index_, "a run of its counts is negative (" + std::to_string(run) + ")");
+        throw Malformed(index_, "its counts go beyond the " + said() + " of its size");
+    }
     std::string said() const {
         return std::to_string(size_) + " pixels (" + std::to_string(height_) + " x " + std::to_string(width_) + ")";
     }
@@ -111,7 +113,8 @@ void each_run(const char* text, std::size_t length, std::size_t index, Run&& run
             if (shift > 50) throw Malformed(index, "its counts hold a number that is too large");
             x |= static_cast<std::int64_t>(c & 31) << shift;
         }
-        if (c & 16) x -= std::int64_t{1} << shift;  // the sign
+        const std::int64_t sign = std::int64_t{1} << (shift - 1);
+        x = (x ^ sign) - sign;  // without a branch, which would be guessed wrong every other time
         if (m > 2) x += two_before;
         two_before = one_before;
         one_before = x;

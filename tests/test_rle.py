@@ -254,3 +254,22 @@ def test_random_masks_and_polygons_as_pycocotools() -> None:
         crowd = int(rng.integers(2))
         assert rle.iou(made, packed, [bool(crowd)])[0, 0] == coco.iou(theirs, [encoded], [crowd])[0, 0]
         assert rle.joined([made, packed]).merged().to_strings()[0] == coco.merge([*theirs, encoded])["counts"]
+
+
+def test_threads_move_neither_measures_nor_which_mask_is_named():
+    rng = np.random.default_rng(0)
+    masks = rle.from_arrays(rng.random((7, 5, 6)) < 0.5)
+    parts = masks.to_strings()
+    ends = np.cumsum([0, *map(len, parts)])
+    spans, none = (
+        np.stack([ends[:-1], ends[1:]], 1),
+        rle.Masks(np.empty(0, np.uint32), np.zeros(8, np.int64), masks.sizes),
+    )
+    for threads in (1, 2, 3, 50):
+        o = rle.outlines(b"".join(parts), spans, none, masks.sizes, threads)
+        np.testing.assert_array_equal(o.measures, masks.measures)
+        wrong = spans.copy()
+        wrong[[2, 5], 1] -= 1
+        with pytest.raises(rle.MaskError) as error:
+            rle.outlines(b"".join(parts), wrong, none, masks.sizes, threads)
+        assert error.value.index == 2

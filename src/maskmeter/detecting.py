@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 ON = ("mask", "box")
 BLOCK = 256  # images that are judged together
+THREADS = 8  # that read files at most
 FREQUENCIES = {"r": 1, "c": 2, "f": 3}
 
 Ints = NDArray[np.int64]
@@ -51,12 +52,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Both files, the images by name, and the rules."""
+    """Both files, the images by name, the rules, and how many threads read and judge all at once."""
 
     annotations: Annotations
     results: Results
     rules: Rules
     on: str
+    threads: int = 1
 
     @cached_property
     def labels(self) -> LabelSet:
@@ -87,16 +89,20 @@ class Data:
             ),
         )  # fmt: skip
 
-    def whole(self, rules: Rules, threads: int = 1) -> Detections:
-        """The statistic of all images, which are judged a block at a time; neither blocks nor threads move a bit."""
+    def whole(self, rules: Rules) -> Detections:
+        """The statistic of all images; neither blocks nor threads move a bit of it."""
+        return joined(self.blocks(rules), self.annotations.categories.id, self.group_numbers, rules)
+
+    def blocks(self, rules: Rules) -> list[Detections]:
+        """The same a block of images at a time."""
         images = np.arange(len(self.annotations.images))
         blocks = [images[b : b + BLOCK] for b in range(0, images.size, BLOCK)]
-        if threads <= 1:
+        if self.threads <= 1:
             found = [self.judged(block, rules) for block in blocks]
         else:
-            with ThreadPoolExecutor(threads) as pool:
+            with ThreadPoolExecutor(self.threads) as pool:
                 found = list(pool.map(partial(self.judged, rules=rules), blocks))
-        return joined(found, self.annotations.categories.id, self._group, rules)
+        return found
 
     def judged(self, chosen: Ints, rules: Rules) -> Detections:
         """The statistic of some images, given by their numbers."""
@@ -116,10 +122,11 @@ class Data:
         if self.on == "mask":
             measure = _measure(self.annotations.segmentation, gt_at, self.results.segmentation, dt_at, rules)
         number = images.row if rules.tide else images.id
-        return judge(truths, found, rules, measure), measure, (number[chosen], kinds.id, self._group)
+        return judge(truths, found, rules, measure), measure, (number[chosen], kinds.id, self.group_numbers)
 
     @cached_property
-    def _group(self) -> Ints:
+    def group_numbers(self) -> Ints:
+        """The same as an array, 0 where the file does not say."""
         return np.array(self.groups or [0] * len(self.annotations.categories), np.int64)
 
     # The rows of each image
@@ -177,10 +184,10 @@ class Data:
         if rules.federated:
             kept, excused = self._federated(at, image, chosen, truths)
             at, image = at[kept], image[kept]
-        given = r.box[at]
         box, size, content = self.shapes(r, at)
         area = box[:, 2] * box[:, 3] if size is None else size
         if rules.boxed and size is not None:
+            given = r.box[at]
             area = np.where(np.isnan(given[:, 2]), size, given[:, 2] * given[:, 3])
         return Objects(
             image, r.category[at], area, box, content, score=r.score[at],
@@ -300,9 +307,12 @@ def read_detections(
     paths = located(gt), located(pred)
     for path in paths:
         _stamp(path)
-    data = _read(*paths, convention, on)
+    data = _read(*paths, convention, on, max(workers, 1))
     rules = data.rules if max_dets is None else replace(data.rules, max_dets=tuple(sorted(max_dets)))
-    return (data if use_cats else data.without_classes()).whole(rules, workers)
+    data = data if use_cats else data.without_classes()
+    classes, group, found = data.annotations.categories.id, data.group_numbers, data.blocks(rules)
+    del data  # the files are no longer needed
+    return joined(found, classes, group, rules)
 
 
 # A run
@@ -351,17 +361,17 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def _loaded(gt: Path, pred: Path, _a: Any, _b: Any, convention: str | None, on: str) -> Data:
-    return _read(gt, pred, convention, on)
+    return _read(gt, pred, convention, on, min(os.cpu_count() or 1, THREADS))
 
 
-def _read(gt: Path, pred: Path, convention: str | None, on: str) -> Data:
+def _read(gt: Path, pred: Path, convention: str | None, on: str, threads: int) -> Data:
     if on not in ON:
         raise UsageError(f"--on must be mask or box, not {on!r}")
     rules = rules_of(convention)
-    annotations = read_annotations(gt)
+    annotations = read_annotations(gt, threads)
     if convention is None and annotations.images.negative is not None:
         rules = LVIS
-    return Data(annotations, read_results(pred, annotations), rules, on)
+    return Data(annotations, read_results(pred, annotations, threads), rules, on, threads)
 
 
 def reopen(record: Record, facts: Facts) -> Data:

@@ -282,14 +282,39 @@ def resampled_detections(
 
 def coco_records(
     text: NDArray[np.uint8],
-) -> tuple[bool, tuple[int, int], tuple[int, int], list[NDArray[Any]]] | None:
+) -> tuple[bool, tuple[int, int], tuple[int, int], list[NDArray[Any]], tuple[Ints, ...] | None] | None:
     """The records of a COCO file by one strict pass over its JSON, or None where anything in it is unusual.
 
     The answer: whether the file is a list; where the values of `images` and `categories` lie, (-1, -1) where they
-    are missing; the columns in the order of `formats._coco_records.Records`. Only then the text is changed: the
-    escapes in compressed counts are undone in place.
+    are missing; the columns in the order of `formats._coco_records.Records`; id, height, width and the place of the
+    name (begin, end) of the images, None where not all have these. Only then the text is changed: the escapes in
+    compressed counts are undone in place.
     """
     return _native.coco_records(text)
+
+
+class CocoList:
+    """The records of a list of COCO results, which need not be there as a whole.
+
+    It takes the list a few blocks at a time, each scanned by a thread of its own. A block must end where the next
+    record begins, for which `last_record` is a good guess: one that is wrong makes the text unusual, never wrong.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._list = _native.CocoList(size)
+
+    def add(self, blocks: Sequence[NDArray[np.uint8]]) -> bool:
+        """Take the next blocks; False where anything in them is unusual, as `coco_records` has it."""
+        return self._list.add(list(blocks))
+
+    def columns(self) -> tuple[bool, NDArray[np.uint8], list[NDArray[Any]]]:
+        """Whether the list has ended, the compressed counts, and the columns, whose spans point into these."""
+        return self._list.columns()
+
+
+def last_record(text: NDArray[np.uint8]) -> int:
+    """Where the last record of a list seems to begin, 0 where nowhere: a brace behind a brace and a comma."""
+    return _native.last_record(text)
 
 
 def keep_freed_memory() -> None:

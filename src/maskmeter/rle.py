@@ -68,7 +68,7 @@ class Masks:
     @cached_property
     def measures(self) -> Ints:
         """(n, 5) area, and x, y, width and height of the box around the foreground; 0 where there is none."""
-        return _native.rle_outlines(*self.coded, False)[0]
+        return _native.rle_outlines(*self.coded, False, 1)[0]
 
     def areas(self) -> Ints:
         """(n) pixels of foreground."""
@@ -163,7 +163,7 @@ class Outlines:
         )
 
 
-def outlines(text: bytes | bytearray | memoryview, spans: Any, others: Masks, sizes: Any) -> Outlines:
+def outlines(text: bytes | bytearray | memoryview, spans: Any, others: Masks, sizes: Any, threads: int = 1) -> Outlines:
     """The outlines of masks that lie in `text` at `spans`, or in `others` where those have runs. Raises MaskError.
 
     >>> none = Masks(np.empty(0, np.uint32), np.zeros(2, np.int64), np.array([[3, 4]]))
@@ -174,7 +174,7 @@ def outlines(text: bytes | bytearray | memoryview, spans: Any, others: Masks, si
     of = _pairs(sizes)
     counts, offsets = np.ascontiguousarray(others.counts, np.uint32), np.ascontiguousarray(others.offsets, np.int64)
     coded = as_bytes(text), _pairs(spans), counts, offsets, of
-    measures, content = _checked(_native.rle_outlines, *coded, True)
+    measures, content = _checked(_native.rle_outlines, *coded, True, threads)
     return Outlines(*coded, measures, content)
 
 

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskmeter.errors import FormatError
-from maskmeter.formats._coco_records import COUNTS, STRING, Document, Findings, parse, scan
+from maskmeter.formats._coco_lists import plain_images, read_categories, read_images
+from maskmeter.formats._coco_records import COUNTS, STRING, Document, Findings, parse, scan, scan_list
+from maskmeter.kernels import CocoList, last_record
 
 
 def scanned(text: bytes) -> Document | None:
@@ -180,3 +182,85 @@ def test_every_beginning_of_a_file_is_unusual(n: int) -> None:
         assert scanned(text[:end]) is None
         with pytest.raises(FormatError, match=r"no valid JSON|no COCO"):
             parse(text[:end], Findings("x.json"))
+
+
+RECORDS = [
+    {
+        "image_id": 1,
+        "category_id": 2,
+        "score": 0.5,
+        "name": 'a}, {"',
+        "segmentation": {"size": [3, 4], "counts": "5\\\\221"},
+    },
+    {"image_id": 7, "category_id": 1, "score": 1e-3, "bbox": [1, 2.5, 3, 4], "more": [{"a": 1}, {"b": {}}]},
+    {"image_id": 2, "category_id": 3, "score": 0.25, "segmentation": [[1, 2, 3, 4, 5, 6], []]},
+    {"image_id": 2, "category_id": 3, "score": 0.25, "segmentation": {"counts": [0, 12], "size": [3, 4]}},
+]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_list_read_in_blocks_is_the_list(tmp_path, indent):
+    rng = np.random.default_rng(0)
+    path, taken = tmp_path / "list.json", 0
+    for n in (0, 1, 2, 3, 40):
+        text = json.dumps([RECORDS[k] for k in rng.integers(0, len(RECORDS), n)], indent=indent).encode()
+        path.write_bytes(text)
+        whole = scanned(text)
+        for block in (*range(1, 40, 9), 300, 777, len(text), len(text) + 9):
+            for threads in (1, 3):
+                found = scan_list(
+                    str(path), threads, block
+                )  # None where a record is longer than a block, or a cut is wrong
+                taken += found is not None
+                assert found is None or (whole is not None and equal(found, whole))
+        assert scan_list(str(path), 2, 2**20) is not None
+    assert taken > 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[{"image_id": 1}', '[{"image_id": 1},]', '[{"image_id": 1}] x', '{"annotations": []}', "\ufeff[]", "[1]", "[[]]",
+     "[}, {]", '[{"image_id": 1}, {"image_id": 1, "image_id": 2}]'],
+)  # fmt: skip
+def test_an_unusual_list_is_left_to_others(tmp_path, text):
+    path = tmp_path / "list.json"
+    path.write_bytes(text.encode())
+    for block in (8, 18, 2**20):
+        assert scan_list(str(path), 1, block) is None
+
+
+def test_blocks_behind_the_end_of_a_list_are_refused():
+    found = CocoList(100)
+    assert found.add([np.frombuffer(bytearray(b'[{"image_id": 1}]'), np.uint8)])
+    assert not found.add([np.frombuffer(bytearray(b'{"image_id": 1}]'), np.uint8)])
+    assert last_record(np.frombuffer(b'[{"a": {}}, {"b": 1} ,\n{"c"', np.uint8)) == 23
+
+
+@pytest.mark.parametrize("order", [[3, 1, 2], [1, 2, 3]])
+def test_plain_images_are_those_of_the_exact_reader(order):
+    images = [
+        {"file_name": "\u00e9" if k < 3 else "z", "width": 4, "id": k, "height": k, "x": {"y": []}} for k in order
+    ]
+    text = json.dumps({"images": images, "categories": [{"id": 1, "name": "a"}], "annotations": []}, ensure_ascii=False)
+    document, found, other = scanned(text.encode()), Findings("x"), Findings("x")
+    assert document is not None
+    assert document.plain_images is not None
+    a = plain_images(document.plain_images, document.text, found)
+    b = read_images(images, read_categories(document.categories, other), other)
+    for name in ("id", "height", "width", "row"):
+        assert getattr(a, name).tolist() == getattr(b, name).tolist()
+    assert (a.name, found.repairs) == (b.name, other.repairs)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"id": 1}, {"id": "9"}, {"height": -1}, {"file_name": ""}, {"name": "x"}, {"neg_category_ids": []}]
+)
+def test_odd_images_go_to_the_exact_reader(odd):
+    images = [
+        {"id": 1, "width": 4, "height": 4, "file_name": "a"},
+        {"id": 2, "width": 4, "height": 4, "file_name": "b", **odd},
+    ]
+    document = scanned(json.dumps({"images": images, "categories": [], "annotations": []}).encode())
+    assert document is not None
+    assert document.plain_images is None
+    assert document.images == images

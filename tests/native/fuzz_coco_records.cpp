@@ -3,7 +3,8 @@
 //     fuzz_coco_records [mutations] [seed]
 //
 // Every text lies in a block of exactly its size, so that one byte read or written beyond it is found. Where the scan
-// takes a text, its columns must fit together; a text that it does not take must be unchanged.
+// takes a text, its columns must fit together; a text that it does not take must be unchanged. A list that is taken in
+// two blocks, cut anywhere, must be one that is taken whole.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -18,9 +19,11 @@
 namespace {
 
 using maskmeter::coco::Document;
+using maskmeter::coco::List;
 using maskmeter::coco::Scanner;
 
 const std::vector<std::string> seeds = {
+    R"([{"image_id":1},{"image_id":2,"score":0.5,"segmentation":[[1,2,3,4,5,6]]}, {"image_id":3,"x":"a}, {"}])",
     R"([{"image_id":42,"category_id":18,"bbox":[258.15,41.29,348.26,243.78],"score":0.236,"id":7}])",
     R"([{"image_id":1,"category_id":2,"segmentation":{"size":[478,640],"counts":"VQi31m>0O2N100O\\O100N\\\\10001N"},"score":9e-1}])",
     R"({"info":{"year":"2023","x":[null,true,false,{}]},"images":[{"id":0,"height":6,"width":640,"file_name":"\u00e9\ud83d\ude00é"}],
@@ -55,8 +58,7 @@ std::string mutated(std::mt19937_64& random) {
     return text;
 }
 
-void check(const std::string& text, const Document& d) {
-    const auto& r = d.records;
+void check(const std::string& text, const maskmeter::coco::Records& r) {
     const auto n = r.has.size();
     bool fits = r.id.size() == n && r.kind.size() == n && r.box.size() == 4 * n && r.span.size() == 2 * n && r.size.size() == 2 * n;
     fits = fits && r.mask_offsets.size() == n + 1 && r.count_offsets.size() == n + 1;
@@ -73,7 +75,7 @@ void check(const std::string& text, const Document& d) {
 int main(int argc, char** argv) {
     const long mutations = argc > 1 ? std::atol(argv[1]) : 1'000'000;
     std::mt19937_64 random(argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1);
-    long taken = 0;
+    long taken = 0, listed = 0;
     for (long k = 0; k < mutations; ++k) {
         const auto text = mutated(random);
         const std::unique_ptr<char[]> block(new char[text.size()]);
@@ -81,10 +83,25 @@ int main(int argc, char** argv) {
         Document document;
         if (Scanner(block.get(), text.size()).scan(document)) {
             ++taken;
-            check(text, document);
+            check(text, document.records);
         } else if (std::memcmp(block.get(), text.data(), text.size()) != 0) {
             fail(text, "a text that was not taken has changed");
         }
+        const auto guess = maskmeter::coco::last_record(text.data(), text.size());
+        const std::size_t cut = guess && random() % 4 ? guess : random() % (text.size() + 1);
+        const std::unique_ptr<char[]> one(new char[cut]), two(new char[text.size() - cut]);
+        std::memcpy(one.get(), text.data(), cut);
+        std::memcpy(two.get(), text.data() + cut, text.size() - cut);
+        List list(text.size());
+        if (list.add({{one.get(), cut}}) && (list.ended() ? cut == text.size() : list.add({{two.get(), text.size() - cut}}) && list.ended())) {
+            ++listed;
+            check(list.text.size() <= text.size() ? text : "", list.records);
+            const std::unique_ptr<char[]> again(new char[text.size()]);
+            std::memcpy(again.get(), text.data(), text.size());
+            Document whole;
+            if (!Scanner(again.get(), text.size()).scan(whole) || whole.records.has != list.records.has || whole.records.xy.size() != list.records.xy.size())
+                fail(text, "the list in blocks is another than the whole");
+        }
     }
-    std::printf("%ld mutated files, %ld of them taken\n", mutations, taken);
+    std::printf("%ld mutated files, %ld of them taken, %ld in blocks\n", mutations, taken, listed);
 }

@@ -92,6 +92,14 @@ def read_images(listed: Any, categories: Categories, found: Findings) -> Images:
     )
 
 
+def plain_images(columns: tuple[Ints, ...], text: bytes | bytearray | memoryview, found: Findings) -> Images:
+    """The images whose records were scanned (see `kernels.coco_records`); their ids differ."""
+    order = np.argsort(columns[0])
+    keys, height, width, place = (x[order] for x in columns)
+    names = [bytes(text[begin:end]).decode() for begin, end in place.tolist()]
+    return Images(keys, _told_apart(names, keys.tolist(), "image", "images", found), height, width, order)
+
+
 def _extent(value: Any, what: str, where: str, found: Findings) -> int:
     if value is None:
         return 0

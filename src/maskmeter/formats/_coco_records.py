@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, printable
-from ..kernels import coco_records
+from ..kernels import CocoList, coco_records, last_record
+from ._file import DEFAULT_MAX_BYTES, opened
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -35,6 +36,7 @@ MEMBERS = (
     "id", "image_id", "category_id", "score", "area", "iscrowd", "ignore", "bbox", "segmentation", "segments_info",
 )  # fmt: skip
 NESTED = ("size", "counts")
+BLOCK = 2**20  # bytes of a list that are scanned at a time
 TOP = ("images", "annotations", "categories")
 
 
@@ -110,6 +112,7 @@ class Document:
     images: Any
     categories: Any
     records: Records
+    plain_images: tuple[Ints, ...] | None = None  # in place of `images`: id, height, width, place of the name
 
     @property
     def root(self) -> str:
@@ -131,18 +134,53 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
     return made
 
 
+def scan_list(path: str, threads: int, block: int = BLOCK) -> Document | None:
+    """The list in a file on this machine, read and scanned a few blocks at a time; None where anything is unusual."""
+
+    def read(handle: int, _name: str, size: int, _most: int) -> Document | None:
+        found, done, left = CocoList(size), 0, np.empty(0, np.uint8)
+        rooms = [np.empty(min(block, size), np.uint8) for _ in range(threads)]
+        with open(handle, "rb", buffering=0, closefd=False) as file:
+            while done < size:
+                blocks: list[NDArray[np.uint8]] = []
+                for room in rooms:
+                    room[: left.size] = left
+                    filled = left.size
+                    while filled < room.size and (n := file.readinto(room.data[filled:])):
+                        filled, done = filled + n, done + n
+                    end = filled if done >= size or filled < room.size else last_record(room[:filled])
+                    if not end:
+                        return None
+                    blocks.append(room[:end])
+                    left = room[end:filled].copy()
+                    if done >= size:
+                        break
+                if not found.add(blocks):
+                    return None
+            if file.read(1):
+                return None
+        ended, text, columns = found.columns()
+        return Document(text.data, True, None, None, Records(*columns)) if ended else None
+
+    return opened(path, DEFAULT_MAX_BYTES, read)
+
+
 def scan(text: NDArray[np.uint8]) -> Document | None:
     """The document by the native scan, or None where anything in it is unusual; else `text` has changed."""
     answer = coco_records(text)
     if answer is None:
         return None
-    is_list, images, categories, columns = answer
+    is_list, images, categories, columns, plain = answer
+    if plain is not None:
+        keys = plain[0]
+        if keys.size and np.unique(keys).size == keys.size:
+            return Document(text.data, is_list, None, _part(text, categories), Records(*columns), plain)
+    return Document(text.data, is_list, _part(text, images), _part(text, categories), Records(*columns))
 
-    def part(span: tuple[int, int]) -> Any:
-        begin, end = span
-        return None if begin < 0 else json.loads(text[begin:end].tobytes(), object_pairs_hook=_object)
 
-    return Document(text.data, is_list, part(images), part(categories), Records(*columns))
+def _part(text: NDArray[np.uint8], span: tuple[int, int]) -> Any:
+    begin, end = span
+    return None if begin < 0 else json.loads(text[begin:end].tobytes(), object_pairs_hook=_object)
 
 
 def parse(text: bytes | memoryview, found: Findings) -> Document:

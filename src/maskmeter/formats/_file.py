@@ -39,17 +39,18 @@ _FLAGS = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NO
 
 def load(path: str | os.PathLike[str], max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
     """The bytes of a regular file that is not empty; everything else is a FormatError at once."""
-    return fetch(os.fspath(path), max_bytes) if is_remote(path) else _opened(path, max_bytes, _read)
+    return fetch(os.fspath(path), max_bytes) if is_remote(path) else opened(path, max_bytes, _read)
 
 
 def load_writable(path: str | os.PathLike[str], max_bytes: int = DEFAULT_MAX_BYTES) -> NDArray[np.uint8]:
     """The same bytes in an array of the caller's own."""
     if is_remote(path):
         return np.frombuffer(bytearray(fetch(os.fspath(path), max_bytes)), np.uint8)
-    return _opened(path, max_bytes, _read_into)
+    return opened(path, max_bytes, _read_into)
 
 
-def _opened(path: str | os.PathLike[str], max_bytes: int, read: Callable[[int, str, int, int], T]) -> T:
+def opened(path: str | os.PathLike[str], max_bytes: int, read: Callable[[int, str, int, int], T]) -> T:
+    """What `read(handle, name, size, max_bytes)` makes of a regular file on this machine."""
     name = os.fspath(path)
     try:
         handle = os.open(name, _FLAGS)

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, FormatError
-from ._coco_lists import Categories, Images, Lists, read_categories, read_images
+from ._coco_lists import Categories, Images, Lists, plain_images, read_categories, read_images
 from ._coco_records import (
     BOX,
     CATEGORY,
@@ -53,11 +53,12 @@ from ._coco_records import (
     Records,
     parse,
     scan,
+    scan_list,
 )  # fmt: skip
 from ._file import DEFAULT_MAX_BYTES, load_writable
 from ._json import BOM
 from .panoptic import is_panoptic
-from .remote import located
+from .remote import is_remote, located
 
 if TYPE_CHECKING:
     from ..rle import Masks, Outlines
@@ -95,6 +96,7 @@ class Segmentations:
     row: Ints
     root: str
     path: str
+    threads: int = 1  # that look at all masks
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -120,7 +122,7 @@ class Segmentations:
         lengths[others] = np.diff(plain.offsets)
         placed = rle.Masks(plain.counts, np.append(0, np.cumsum(lengths)), self.size)
         with self._named(every):
-            return rle.outlines(self.text, self.span, placed, self.size)
+            return rle.outlines(self.text, self.span, placed, self.size, self.threads)
 
     def _all_masks(self, chosen: Ints) -> None:
         bare = self.kind[chosen] == NONE
@@ -217,7 +219,7 @@ def is_detection(path: Path_) -> bool:
     return named and name.is_file() and not is_panoptic(name)
 
 
-def read_annotations(path: Path_) -> Annotations:
+def read_annotations(path: Path_, threads: int = 1) -> Annotations:
     """The ground truth of a COCO or LVIS file. Raises FormatError."""
     found = Findings(os.fspath(path))
     document = _document(found)
@@ -226,7 +228,11 @@ def read_annotations(path: Path_) -> Annotations:
             "is a list, as results are; the ground truth is an object with images, annotations and categories", path
         )
     categories = read_categories(document.categories, found)
-    images = read_images(document.images, categories, found)
+    plain = document.plain_images
+    if plain is None:
+        images = read_images(document.images, categories, found)
+    else:
+        images = plain_images(plain, document.text, found)
     found.raise_problems()
     r = document.records
     _needed(r, IMAGE, "image_id", document.root, found)
@@ -255,14 +261,15 @@ def read_annotations(path: Path_) -> Annotations:
     return Annotations(
         path=found.path, images=images, categories=categories, row=kept, id=ids, image=image, category=category,
         area=r.area[kept], crowd=r.crowd[kept] == 1, ignore=r.ignore[kept] == 1, box=r.box[kept],
-        segmentation=_segmentations(document, kept, images, image, found.path), repairs=found.repairs, notes=notes,
+        segmentation=_segmentations(document, kept, images, image, found.path, threads),
+        repairs=found.repairs, notes=notes,
     )  # fmt: skip
 
 
-def read_results(path: Path_, annotations: Annotations) -> Results:
+def read_results(path: Path_, annotations: Annotations, threads: int = 1) -> Results:
     """The results for a ground truth, whose images and categories they must have. Raises FormatError."""
     found = Findings(os.fspath(path))
-    document = _document(found)
+    document = (None if is_remote(path) else scan_list(found.path, threads)) or _document(found)
     if not document.is_list:
         raise FormatError(
             "is an object, not a list: results are a list of objects with image_id, category_id, score and segmentation"
@@ -301,7 +308,8 @@ def read_results(path: Path_, annotations: Annotations) -> Results:
         notes.append("there are no results: everything is missed")
     return Results(
         path=found.path, row=rows, image=image, category=category, score=r.score, area=r.area, box=r.box,
-        segmentation=_segmentations(document, rows, images, image, found.path), repairs=found.repairs, notes=notes,
+        segmentation=_segmentations(document, rows, images, image, found.path, threads),
+        repairs=found.repairs, notes=notes,
     )  # fmt: skip
 
 
@@ -476,7 +484,9 @@ def _content(r: Records, text: bytes | bytearray | memoryview, i: int) -> tuple[
     )  # fmt: skip
 
 
-def _segmentations(document: Document, rows: Ints, images: Images, image: Ints, path: str) -> Segmentations:
+def _segmentations(
+    document: Document, rows: Ints, images: Images, image: Ints, path: str, threads: int
+) -> Segmentations:
     r = document.records
     sizes = np.stack([images.height[image], images.width[image]], 1)
     polygons, masks = _taken(np.arange(len(r.polygon_offsets) - 1), r.mask_offsets, rows)
@@ -484,7 +494,7 @@ def _segmentations(document: Document, rows: Ints, images: Images, image: Ints, 
     counts, count_offsets = _taken(r.counts, r.count_offsets, rows)
     return Segmentations(
         document.text, r.kind[rows], r.span[rows], sizes, xy, polygon_offsets, masks, counts, count_offsets, rows,
-        document.root, path,
+        document.root, path, threads,
     )  # fmt: skip
 
 

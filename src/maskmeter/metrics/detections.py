@@ -67,23 +67,22 @@ def _recall(d: Detections, cap: int | None = None, area: str = "all") -> Values:
         return _undefined(d)
     among = _among(d, None)
     if d.weights is None and not d.rules.trapezoid:
-        found = d.precision(area, cap)
-        return _undefined(d) if found is None else _means(found[2], among)
+        found = d.recall(area, cap)
+        return _undefined(d) if found is None else _means(found, among)
     if isinstance(d.weights, str) and not d.rules.trapezoid:
         return _each(d, among, ((c, c.recall) for c in d.each_image(area, cap)))
-    table = d.table(area, cap)
-    if table is None:
+    values = d.recall(area, cap)
+    if values is None:
         return _undefined(d)
-    values = table[1]
     return np.append(np.where(among, values.mean(axis=-1), np.nan), _over_all(values[..., among, :])[..., None], -1)
 
 
 def _means(x: Values, among: Mask) -> Values:
     """The means of what is defined (from 0 on) in (..., K): of each class, and over all as pycocotools adds them."""
     out = np.full(among.size + 1, np.nan)
-    for k in np.flatnonzero(among).tolist():
-        if (mine := x[..., k][x[..., k] > -1]).size:
-            out[k] = np.mean(mine)
+    rows = np.ascontiguousarray(np.moveaxis(x, -1, 0)).reshape(among.size, -1)
+    there = among & (rows > -1).all(axis=1) & (rows.shape[1] > 0)  # a class is defined everywhere or nowhere
+    out[:-1][there] = rows[there].mean(axis=1)
     kept = x if among.all() else np.ascontiguousarray(x[..., among])
     if (every := kept[kept > -1]).size:
         out[-1] = np.mean(every)

@@ -10,7 +10,9 @@ images go by the number that the file gives them, as pycocotools takes them, so 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
@@ -107,8 +109,8 @@ def judge(truths: Objects, found: Objects, rules: Rules, iou: IoU | None, partne
         f_at = by_content(key_f, found, -found.score)
     cells, keys = _cells(key_t[t_at], key_f[f_at])
     rank = np.arange(f_at.size) - np.repeat(cells.detections[:-1], np.diff(cells.detections))
-    if rules.filed:  # what is cut meets nobody
-        f_at = f_at[rank < rules.cap]
+    if rules.filed and not (kept := rank < rules.cap).all():  # what is cut meets nobody
+        f_at = f_at[kept]
         cells, keys = _cells(key_t[t_at], key_f[f_at])
     t, f = truths.take(t_at), found.take(f_at)
     pairs = _meetings(t, f, t_at, f_at, cells, rules, iou, min(rules.thresholds, default=1.0))
@@ -243,6 +245,19 @@ class Detections:
             self.memo["precision", a, cap] = found
         return self.memo["precision", a, cap]
 
+    def recall(self, area: str = "all", cap: int | None = None) -> Floats | None:
+        """The recall alone, (T, K) of all images or (B, K, T) of resamples; None where the rules have no such range."""
+        a, cap = self.rules.area(area), self.rules.cap if cap is None else cap
+        if a is None or cap > self.rules.cap:
+            return None
+        whole = "precision" if self.weights is None else "table"
+        if (whole, a, cap) not in self.memo and not self.rules.tide and not self.rules.trapezoid:
+            nowhere = replace(self.rules, recalls=())
+            bare = self.memo.setdefault("bare", replace(self, rules=nowhere, memo={}))
+            return bare.precision(area, cap)[2] if self.weights is None else bare.table(area, cap)[1]
+        found = self.precision(area, cap) if self.weights is None else self.table(area, cap)
+        return None if found is None else found[-1]
+
     def table(self, area: str = "all", cap: int | None = None) -> tuple[Floats, Floats] | None:
         """(..., K, T) of resamples the area under the curve, and the recall; NaN where undefined."""
         a, cap = self.rules.area(area), self.rules.cap if cap is None else cap
@@ -318,7 +333,16 @@ class Detections:
         counts = np.bincount(key[self.gt_counted[a]], minlength=self.images * k).reshape(self.images, k)
         begin = np.searchsorted(self.det_class, np.arange(k + 1))
         objects = weighted_sums(weights, counts.astype(np.float64))
-        found = resampled_detections(self._ranked(a, begin), weights, self.det_image, objects, cap)
+        ranked = self._ranked(a, begin)
+
+        def some(part: slice) -> tuple[Floats, Floats]:
+            return resampled_detections(ranked, weights[part], self.det_image, objects[part], cap)
+
+        step = -(-len(weights) // (os.cpu_count() or 1)) or 1
+        parts = [slice(b, b + step) for b in range(0, len(weights) or 1, step)]
+        with ThreadPoolExecutor(len(parts) or 1) as pool:  # a resample knows nothing of the others
+            means, recalls = zip(*pool.map(some, parts), strict=True)
+        found = np.concatenate(means), np.concatenate(recalls)
         if self.rules.tide:
             kept = (self.ignored[a] & self._steps) != self._steps
             counts = np.bincount((self.det_image * k + self.det_class)[kept], minlength=self.images * k)
