@@ -54,10 +54,7 @@ def mean_precision(d: Detections, iou: float | None = None, area: str = "all", g
     if isinstance(d.weights, str) and not d.rules.trapezoid:
         return _each(d, among, ((c, c.precision[steps]) for c in d.each_image(area)))
     table = d.table(area)
-    if table is None:
-        return _undefined(d)
-    values = table[0][..., steps]
-    return np.append(np.where(among, values.mean(axis=-1), np.nan), _over_all(values[..., among, :])[..., None], -1)
+    return _undefined(d) if table is None else _spread(d, table.classes, table.area[..., steps], among)
 
 
 def _recall(d: Detections, cap: int | None = None, area: str = "all") -> Values:
@@ -71,10 +68,18 @@ def _recall(d: Detections, cap: int | None = None, area: str = "all") -> Values:
         return _undefined(d) if found is None else _means(found, among)
     if isinstance(d.weights, str) and not d.rules.trapezoid:
         return _each(d, among, ((c, c.recall) for c in d.each_image(area, cap)))
-    values = d.recall(area, cap)
-    if values is None:
-        return _undefined(d)
-    return np.append(np.where(among, values.mean(axis=-1), np.nan), _over_all(values[..., among, :])[..., None], -1)
+    table = d.table(area, cap, curves=False)
+    return _undefined(d) if table is None else _spread(d, table.classes, table.recall, among)
+
+
+def _spread(d: Detections, classes: NDArray[np.int64], values: Values, among: Mask) -> Values:
+    """(..., K + 1) the means of (..., classes, T) over thresholds, and over all classes that are in the mean."""
+    kept = among[classes]
+    values = values if kept.all() else values[..., kept, :]
+    out = _undefined(d)
+    out[..., classes[kept]] = values.mean(axis=-1)
+    out[..., -1] = _over_all(values)
+    return out
 
 
 def _means(x: Values, among: Mask) -> Values:

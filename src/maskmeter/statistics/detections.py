@@ -167,6 +167,17 @@ def _renumbered(pairs: Meetings, order: Ints) -> Meetings:
     return Meetings(d[by], pairs.truth[by], pairs.iou[by])
 
 
+class Table(NamedTuple):
+    """Of some classes (their places) and at each threshold, (..., classes, T): area under the curve, and recall.
+
+    Classes that are not here have no objects in any image.
+    """
+
+    classes: Ints
+    area: Floats
+    recall: Floats
+
+
 class Cell(NamedTuple):
     """Curves of classes in images: precision (T, R, cells), recall (T, cells), by image and class."""
 
@@ -246,26 +257,29 @@ class Detections:
         return self.memo["precision", a, cap]
 
     def recall(self, area: str = "all", cap: int | None = None) -> Floats | None:
-        """The recall alone, (T, K) of all images or (B, K, T) of resamples; None where the rules have no such range."""
+        """(T, K) the recall of all images; None where the rules have no such range."""
         a, cap = self.rules.area(area), self.rules.cap if cap is None else cap
-        if a is None or cap > self.rules.cap:
-            return None
-        whole = "precision" if self.weights is None else "table"
-        if (whole, a, cap) not in self.memo and not self.rules.tide and not self.rules.trapezoid:
-            nowhere = replace(self.rules, recalls=())
-            bare = self.memo.setdefault("bare", replace(self, rules=nowhere, memo={}))
-            return bare.precision(area, cap)[2] if self.weights is None else bare.table(area, cap)[1]
-        found = self.precision(area, cap) if self.weights is None else self.table(area, cap)
-        return None if found is None else found[-1]
+        known = ("precision", a, cap) in self.memo or self.rules.tide
+        found = (self if known else self._without_curves).precision(area, cap)
+        return None if found is None else found[2]
 
-    def table(self, area: str = "all", cap: int | None = None) -> tuple[Floats, Floats] | None:
-        """(..., K, T) of resamples the area under the curve, and the recall; NaN where undefined."""
+    def table(self, area: str = "all", cap: int | None = None, curves: bool = True) -> Table | None:
+        """Of resamples; NaN where undefined, as the areas are without `curves`. None where there is no such range."""
         a, cap = self.rules.area(area), self.rules.cap if cap is None else cap
         if a is None or cap > self.rules.cap:
             return None
         if ("table", a, cap) not in self.memo:
+            if not curves and not self.rules.tide and not self.rules.trapezoid:
+                return self._without_curves.table(area, cap)
             self.memo["table", a, cap] = self._trapezoids(a) if self.rules.trapezoid else self._resampled(a, cap)
         return self.memo["table", a, cap]
+
+    @property
+    def _without_curves(self) -> Detections:
+        """The same with precision read nowhere, for recalls alone."""
+        if "bare" not in self.memo:
+            self.memo["bare"] = replace(self, rules=replace(self.rules, recalls=()), memo={})
+        return self.memo["bare"]
 
     def objects(self, area: str = "all") -> Ints:
         """(K,) the objects to be found."""
@@ -326,32 +340,39 @@ class Detections:
             found = accumulate_detections(self._ranked(a, begin, mine), objects[low:high], cap)
             yield Cell(here // k, here % k, *(np.maximum(x, 0) for x in (found[0], found[2])))
 
-    def _resampled(self, a: int, cap: int) -> tuple[Floats, Floats]:
+    def _resampled(self, a: int, cap: int) -> Table:
         weights = np.ascontiguousarray(self.weights, np.float64)
-        k = self.classes.size
-        key = self.gt_image * k + self.gt_class
-        counts = np.bincount(key[self.gt_counted[a]], minlength=self.images * k).reshape(self.images, k)
-        begin = np.searchsorted(self.det_class, np.arange(k + 1))
-        objects = weighted_sums(weights, counts.astype(np.float64))
-        ranked = self._ranked(a, begin)
+        there = self.gt_class[self.gt_counted[a]], self.gt_image[self.gt_counted[a]]
+        kept = (self.ignored[a] & self._steps) != self._steps
+        found_too = self.det_class[kept] if self.rules.tide else there[0][:0]
+        classes = np.unique(np.concatenate([there[0], found_too]))  # the others have nothing in any resample
+        place = np.full(self.classes.size, -1)
+        place[classes] = np.arange(classes.size)
+
+        def summed(class_: Ints, image: Ints) -> Floats:
+            """How many there are of each class, in each resample."""
+            counts = np.bincount(image * classes.size + place[class_], minlength=self.images * classes.size)
+            return weighted_sums(weights, counts.reshape(self.images, classes.size).astype(np.float64))
+
+        objects = summed(*there)
+        mine = np.flatnonzero(place[self.det_class] >= 0)
+        begin = np.searchsorted(place[self.det_class[mine]], np.arange(classes.size + 1))
+        ranked, unit = self._ranked(a, begin, mine), self.det_image[mine]
 
         def some(part: slice) -> tuple[Floats, Floats]:
-            return resampled_detections(ranked, weights[part], self.det_image, objects[part], cap)
+            return resampled_detections(ranked, weights[part], unit, objects[part], cap)
 
         step = -(-len(weights) // (os.cpu_count() or 1)) or 1
         parts = [slice(b, b + step) for b in range(0, len(weights) or 1, step)]
-        with ThreadPoolExecutor(len(parts) or 1) as pool:  # a resample knows nothing of the others
-            means, recalls = zip(*pool.map(some, parts), strict=True)
-        found = np.concatenate(means), np.concatenate(recalls)
+        with ThreadPoolExecutor(len(parts)) as pool:  # a resample knows nothing of the others
+            found = [np.concatenate(x) for x in zip(*pool.map(some, parts), strict=True)]
         if self.rules.tide:
-            kept = (self.ignored[a] & self._steps) != self._steps
-            counts = np.bincount((self.det_image * k + self.det_class)[kept], minlength=self.images * k)
-            made_up = weighted_sums(weights, counts.reshape(self.images, k).astype(np.float64)) > 0
+            made_up = summed(self.det_class[kept], self.det_image[kept]) > 0
             for x in found:
                 x[made_up & (objects == 0)] = 0
-        return found
+        return Table(classes, found[0], found[1])
 
-    def _trapezoids(self, a: int) -> tuple[Floats, Floats]:
+    def _trapezoids(self, a: int) -> Table:
         """The tables of Cityscapes: a class with objects and without detections has 0."""
         if self.weights is None:
             weights = np.ones((1, self.images))
@@ -372,7 +393,8 @@ class Detections:
                     found = float((parts[1] * parts[2]).sum())
                     area[b, c, i] = area_under(*parts, float(gts[c]) - found) if here[mine].any() else 0.0
                     recall[b, c, i] = found / gts[c]
-        return (area[0], recall[0]) if self.weights is None else (area, recall)
+        every = np.arange(k)
+        return Table(every, area[0], recall[0]) if self.weights is None else Table(every, area, recall)
 
     # Keeping
 
