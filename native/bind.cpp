@@ -26,6 +26,7 @@
 #include "components.hpp"
 #include "fingerprints.hpp"
 #include "detections.hpp"
+#include "flood.hpp"
 #include "joint_counts.hpp"
 #include "label_runs.hpp"
 #include "memory.hpp"
@@ -345,6 +346,38 @@ nb::ndarray<nb::numpy, std::int32_t> components(const In& x, unsigned connectivi
     auto* data = out.release();
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<std::int32_t*>(p); });
     return {data, shape.size(), shape.data(), owner};
+}
+
+using Steps = nb::ndarray<const std::int32_t, nb::c_contig, nb::device::cpu>;
+
+// A row for each struct of 64-bit integers.
+template <class T>
+Table rows_of(std::vector<T>&& found) {
+    auto* kept = new std::vector<T>(std::move(found));
+    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+    return Table(reinterpret_cast<std::int64_t*>(kept->data()), {kept->size(), sizeof(T) / sizeof(std::int64_t)}, owner);
+}
+
+// Rows components, touching, found, by step; and the pairs: step, component, object, shared, size.
+nb::tuple flood(const Steps& step, const Steps& object, std::int32_t steps, std::int32_t objects, unsigned connectivity, bool pairs) {
+    std::vector<std::size_t> shape(step.ndim());
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = step.shape(axis);
+    if (shape.empty() || shape.size() > 8 || object.size() != step.size() || steps < 0 || objects < 0)
+        throw std::invalid_argument("a map has 1 to 8 axes and an object at each pixel");
+    const auto* o = object.data();
+    for (std::size_t i = 0; i < object.size(); ++i)
+        if (o[i] < 0 || o[i] > objects) throw std::invalid_argument("a pixel belongs to an object that there is not");
+    std::vector<maskmeter::FloodCounts> counts;
+    std::vector<maskmeter::FloodPair> found;
+    {
+        nb::gil_scoped_release free;
+        counts.reserve(static_cast<std::size_t>(steps));
+        if (step.size() == 0) counts.resize(static_cast<std::size_t>(steps), {0, 0, 0});
+        else
+            maskmeter::Flood(shape, connectivity)
+                .run(step.data(), o, steps, objects, pairs, [&](const auto& c) { counts.push_back(c); }, [&](const auto& p) { found.push_back(p); });
+    }
+    return nb::make_tuple(rows_of(std::move(counts)), rows_of(std::move(found)));
 }
 
 using Floats = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
@@ -893,6 +926,8 @@ NB_MODULE(_native, m) {
           "The records of a COCO file: (is a list, span of images, span of categories, columns, images); None where it is unusual.");
     m.def("components", &components, "labels"_a, "connectivity"_a, "background"_a,
           "The connected components of equal label, numbered from 1 in the order of their first pixels; 0 is background.");
+    m.def("flood", &flood, "step"_a, "object"_a, "steps"_a, "objects"_a, "connectivity"_a, "pairs"_a,
+          "Components as pixels appear: rows (components, touching, found) by step, and what components and objects share.");
     m.def("fingerprints", &fingerprints, "facts"_a, "here"_a, "there"_a, "edge_facts"_a, "rounds"_a,
           "For each node of a graph 64 bits made of its fact and of what lies around it, whatever the nodes are numbered.");
     m.def("joint_runs", &joint_runs, "ends_a"_a, "labels_a"_a, "ends_b"_a, "labels_b"_a,

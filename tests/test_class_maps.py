@@ -1,5 +1,6 @@
-"""Runs on scores of several classes: one against the rest, macro and micro, label maps and stacks of masks."""
+"""Runs on scores of several classes: one against the rest, macro and micro, label maps and masks, arrays and files."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ from maskmeter.cli import main
 from maskmeter.evaluation import MICRO
 
 SHAPE, IMAGES, CLASSES = (13, 17), 5, 3
+NAMES = ("road", "car", "tree")
+ONE, BOTH = "{name}.npy={class}/{name}.npy", "{class}/{name}.npy={class}/{name}.npy"
+FEW = "percentile(resamples=100)"
+evaluate = partial(mm.evaluate, intervals=FEW)
 FEW = "percentile(resamples=100)"
 
 
@@ -33,6 +38,13 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(root / f"logits/{i}.npy", logits)
         np.save(root / f"scores/{i}.npy", scores)
         np.save(root / f"last/{i}.npy", np.moveaxis(scores, 0, -1))
+        sets = np.load(root / f"sets/{i}.npy")
+        for k, name in enumerate(NAMES):
+            for side, array in (("files", scores[k]), ("masks", sets[k] * np.uint8(255)), ("raw", logits[k])):
+                (root / side / name).mkdir(parents=True, exist_ok=True)
+                np.save(root / f"{side}/{name}/{i}.npy", array)
+    labels = "".join(f'[[label]]\nid = {k}\nname = "{name}"\n' for k, name in enumerate(NAMES))
+    (root / "labels.toml").write_text(labels)
     return root
 
 
@@ -41,7 +53,7 @@ def loaded(root: Path, side: str) -> np.ndarray:
 
 
 def test_each_class_against_the_rest_as_scikit_learn_has_it(maps: Path) -> None:
-    done = mm.evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255)
+    done = evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255)
     gt, scores = loaded(maps, "gt"), np.moveaxis(loaded(maps, "scores"), 1, -1)
     kept = gt != 255
     truth, given = np.eye(CLASSES)[gt[kept]], scores[kept].astype(np.float64)
@@ -56,7 +68,7 @@ def test_each_class_against_the_rest_as_scikit_learn_has_it(maps: Path) -> None:
 
 
 def test_a_class_that_an_image_lacks_is_undefined_there_and_left_out_of_its_mean(maps: Path) -> None:
-    done = mm.evaluate(maps / "gt", maps / "scores", ["roc_auc"], class_axis=0, ignore=255)
+    done = evaluate(maps / "gt", maps / "scores", ["roc_auc"], class_axis=0, ignore=255)
     _, values = done.image_values("roc_auc")
     assert np.isnan(values[4, 2])
     assert values[4, 3] == pytest.approx(values[4, :2].mean())
@@ -64,9 +76,9 @@ def test_a_class_that_an_image_lacks_is_undefined_there_and_left_out_of_its_mean
 
 
 def test_logits_and_either_axis_say_the_same(maps: Path) -> None:
-    first = mm.evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255)
-    last = mm.evaluate(maps / "gt", maps / "last", class_axis=-1, ignore=255)
-    logits = mm.evaluate(maps / "gt", maps / "logits", class_axis=0, ignore=255, logits=True)
+    first = evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255)
+    last = evaluate(maps / "gt", maps / "last", class_axis=-1, ignore=255)
+    logits = evaluate(maps / "gt", maps / "logits", class_axis=0, ignore=255, logits=True)
     for name in ("roc_auc", "average_precision", "brier", "mean_iou"):
         assert first.value(name) == last.value(name)
         assert logits.value(name) == pytest.approx(first.value(name), abs=1e-6)
@@ -74,7 +86,7 @@ def test_logits_and_either_axis_say_the_same(maps: Path) -> None:
 
 
 def test_stacks_of_masks_are_several_labels_a_pixel(maps: Path) -> None:
-    done = mm.evaluate(maps / "sets", maps / "logits", class_axis=0, logits=True)
+    done = evaluate(maps / "sets", maps / "logits", class_axis=0, logits=True)
     truth, logits = (np.moveaxis(loaded(maps, side), 1, -1).reshape(-1, CLASSES) for side in ("sets", "logits"))
     given = (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
     assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(truth, given, average="macro"), abs=1e-12)
@@ -93,13 +105,13 @@ def test_the_pooled_loss_has_an_exact_interval(maps: Path) -> None:
 
 
 def test_order_shards_and_resuming_do_not_move_a_bit(maps: Path, tmp_path: Path) -> None:
-    whole = mm.evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255, intervals=FEW)
+    whole = evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255, intervals=FEW)
     for side in ("gt", "scores"):
         (tmp_path / side).mkdir()
     for i in reversed(range(IMAGES)):  # one image more each time, the last one first
         for side in ("gt", "scores"):
             (tmp_path / side / f"{i}.npy").write_bytes((maps / side / f"{i}.npy").read_bytes())
-        done = mm.evaluate(
+        done = evaluate(
             tmp_path / "gt", tmp_path / "scores", class_axis=0, ignore=255, intervals=FEW, out=tmp_path / "run",
             resume=True,
         )  # fmt: skip
@@ -113,7 +125,7 @@ def test_a_mask_that_changed_is_counted_again(maps: Path, tmp_path: Path) -> Non
     def run(rows: int) -> float:
         for i in range(IMAGES):
             np.save(tmp_path / f"mask/{i}.npy", np.arange(13)[:, None] + np.zeros(17, int) < rows)
-        done = mm.evaluate(
+        done = evaluate(
             maps / "gt", maps / "scores", ["accuracy"], class_axis=0, ignore=255, mask=tmp_path / "mask",
             out=tmp_path / "run", resume=True,
         )  # fmt: skip
@@ -145,7 +157,19 @@ def test_what_does_not_fit_is_refused(
 @pytest.mark.parametrize(("side", "other"), [("gt", "logits"), ("sets", "logits")])
 def test_the_report_draws_each_class(maps: Path, tmp_path: Path, side: str, other: str) -> None:
     run = tmp_path / "run"
-    words = [str(maps / side), str(maps / other), "--class-axis", "0", "--ignore", "255", "--logits", "-o", str(run)]
+    words = [
+        str(maps / side),
+        str(maps / other),
+        "--class-axis",
+        "0",
+        "--ignore",
+        "255",
+        "--logits",
+        "--intervals",
+        FEW,
+        "-o",
+        str(run),
+    ]
     assert main(["evaluate", *words]) == 0
     assert "one class against the rest" in (run / "report.html").read_text("utf-8")
     assert main(["report", str(run), "--figures", str(run / "figures"), "--versus", str(run)]) == 0
@@ -155,12 +179,134 @@ def test_the_report_draws_each_class(maps: Path, tmp_path: Path, side: str, othe
 
 
 def test_evaluations_of_shards_merge_to_the_whole(maps: Path, tmp_path: Path) -> None:
-    whole = mm.evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255)
+    whole = evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255)
     parts = [
-        mm.evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255, shard=(i, 2), out=tmp_path / str(i))
+        evaluate(maps / "gt", maps / "scores", class_axis=0, ignore=255, shard=(i, 2), out=tmp_path / str(i))
         for i in (2, 1)
     ]
     sent = mm.Evaluation.from_bytes(parts[0].to_bytes())
     sent.merge(parts[1])
-    merged = mm.Evaluation(whole.metrics, facts=whole.facts, records=sent.records)
+    merged = mm.Evaluation(whole.metrics, facts=whole.facts, records=sent.records, intervals=FEW)
     assert repr(merged.rows()) == repr(whole.rows())
+
+
+METRICS = ["roc_auc", "average_precision", "log_loss"]
+
+
+def pooled(done: mm.Evaluation) -> list[tuple[str, float]]:
+    return [(r.metric, r.value) for r in done.rows() if r.over == "pooled"]
+
+
+def test_a_file_for_each_class_says_what_one_array_does(maps: Path, tmp_path: Path) -> None:
+    about = {"ignore": 255, "labels": maps / "labels.toml", "intervals": "none"}
+    for side, files, given in (("scores", "files", {}), ("logits", "raw", {"logits": True})):
+        whole = mm.evaluate(maps / "gt", maps / side, [*METRICS, "iou"], class_axis=0, **about, **given)
+        apart = mm.evaluate(maps / "gt", maps / files, [*METRICS, "iou"], pairs=ONE, **about, **given)
+        assert pooled(apart) == pooled(whole)
+        assert apart.image_values("roc_auc")[1].tolist() == pytest.approx(whole.image_values("roc_auc")[1], nan_ok=True)
+    whole = mm.evaluate(maps / "sets", maps / "scores", METRICS, class_axis=0, intervals="none")
+    apart = mm.evaluate(
+        maps / "masks", maps / "files", METRICS, pairs=BOTH, labels=maps / "labels.toml", intervals="none",
+        out=tmp_path, resume=True,
+    )  # fmt: skip
+    assert pooled(apart) == pooled(whole)
+    assert apart.value("roc_auc", class_="car") == whole.value("roc_auc", class_=1)
+    assert apart.images == [str(i) for i in range(IMAGES)]
+    assert apart.records["3"].pred == str(maps / "files/{class}/3.npy")
+
+
+def test_files_of_classes_are_resumed_and_drawn(maps: Path, tmp_path: Path) -> None:
+    """A changed file of one class is counted again; the page draws the greatest of the classes."""
+    folder = tmp_path / "files"
+    for k, name in enumerate(NAMES):
+        (folder / str(k)).mkdir(parents=True)
+        for i in range(IMAGES):
+            (folder / str(k) / f"{i}.npy").write_bytes((maps / f"files/{name}/{i}.npy").read_bytes())
+    words = ["evaluate", str(maps / "gt"), str(folder), "--pairs", ONE, "--ignore", "255", "--intervals", FEW]
+    assert main([*words, "-o", str(tmp_path / "run"), "--no-report"]) == 0
+    before = mm.open_run(tmp_path / "run").value("roc_auc", class_=1)
+    np.save(folder / "1" / "2.npy", np.load(folder / "1" / "3.npy"))
+    assert main([*words, "-o", str(tmp_path / "run"), "--resume"]) == 0
+    after = mm.open_run(tmp_path / "run")
+    assert after.value("roc_auc", class_=1) != before
+    assert any("changed after it was counted" in note for note in after.notices)
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "one class against the rest" in page
+    assert 'class="pred"' in page
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_missing_scores_count_as_zeros(maps: Path, tmp_path: Path, several: bool) -> None:
+    some, full = tmp_path / "some", tmp_path / "full"
+    for folder in (some, full):
+        for name in NAMES:
+            (folder / name).mkdir(parents=True)
+            for i in range(IMAGES):
+                scores = np.load(maps / f"files/{name}/{i}.npy")
+                if i != 4 or folder == full:
+                    np.save(folder / name / f"{i}.npy", scores * (i != 4))
+    gt, pairs = ("masks", BOTH) if several else ("gt", ONE)
+    about = {"ignore": 255, "labels": maps / "labels.toml", "pairs": pairs, "metrics": METRICS, "intervals": FEW}
+    found, expected = (mm.evaluate(maps / gt, folder, missing="empty", **about) for folder in (some, full))
+    for a, b in zip(found.rows(), expected.rows(), strict=True):
+        assert (a.value, a.low, a.high, a.n) == pytest.approx((b.value, b.low, b.high, b.n), nan_ok=True, rel=1e-12)
+    assert "missing:empty,1" in found.rows()[0].signature
+    assert found.has("confusion") is not several
+    if not several:  # no label was predicted, while a map of zeros predicts the first
+        assert found.value("recall", class_="road", image="4") == 0
+
+
+def test_missing_arrays_of_classes(maps: Path, tmp_path: Path) -> None:
+    for i in range(IMAGES - 1):
+        (tmp_path / f"{i}.npy").write_bytes((maps / f"scores/{i}.npy").read_bytes())
+    done = mm.evaluate(maps / "gt", tmp_path, ["roc_auc"], class_axis=0, ignore=255, missing="empty", intervals="none")
+    assert np.isnan(done.value("roc_auc", class_=2, image="4"))
+    assert done.value("roc_auc", class_=1, image="4") == 0.5
+    assert done.pooled.pixels == 12 * 17 * IMAGES
+    with pytest.raises(mm.DataError, match="stack of masks or a volume of labels"):
+        mm.evaluate(maps / "sets", tmp_path, class_axis=0, missing="empty")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["gt", "files", "--pairs", ONE], 3, "{class} is car, which is no number; name the classes with --labels"),
+        (["gt", "files", "--pairs", ONE, "--classes", "0-2"], 3, "no class of the labels (0, 1, 2)"),
+        (["gt", "files", "--pairs", "{class}/{name}.npy={name}.npy"], 2, "put it on both sides"),
+        (["gt", "files", "--pairs", "0.npy={class}/0.npy"], 2, "no field on both sides"),
+        (["gt", "files", "--pairs", "{name}.npy={class}/{run}{name}.npy"], 2, "has {run} on one side alone"),
+        (["gt", "files", "--pairs", ONE, "--class-axis", "0"], 2, "each has its own"),
+        (
+            ["gt", "files", "--pairs", ONE, "--labels", "labels.toml", "--task", "binary"],
+            2,
+            "do not go with --task binary",
+        ),
+        (["gt", "files", "--pairs", "{name}.png={class}/{name}.npy"], 3, "no ground truth matches '{name}.png'"),
+        (["gt", "few", "--pairs", ONE, "--labels", "labels.toml"], 3, "2 has no map of scores of class car"),
+        (["masks", "one", "--pairs", BOTH, "--labels", "labels.toml"], 3, "class road of the labels has no map"),
+        (
+            ["gt", "odd", "--pairs", ONE, "--labels", "labels.toml"],
+            3,
+            "holds float64 and 0.npy of another class float32",
+        ),
+    ],
+)
+def test_files_of_classes_that_do_not_fit(
+    maps: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(maps)
+    for folder in ("few", "one", "odd"):
+        for name in NAMES:
+            Path(folder, name).mkdir(parents=True, exist_ok=True)
+            for i in range(IMAGES):
+                scores = np.load(f"files/{name}/{i}.npy")
+                if (folder, name, i) != ("few", "car", 2) and (folder, name) != ("one", "road"):
+                    kind = np.float64 if (folder, name) == ("odd", "tree") else np.float32
+                    np.save(f"{folder}/{name}/{i}.npy", scores.astype(kind))
+    assert main(["evaluate", *words, "--ignore", "255"]) == code
+    assert said in capsys.readouterr().err

@@ -24,7 +24,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from maskmeter.errors import MergeError
-from maskmeter.evaluation import Evaluation, columns
+from maskmeter.evaluation import MICRO, Evaluation, columns
 from maskmeter.metrics import METRICS, Metric, parse
 from maskmeter.readings import Facts
 from maskmeter.records import Record
@@ -38,7 +38,10 @@ from maskmeter.statistics import (
     surface,
     topology,
 )
+from maskmeter.statistics.by_class import ClassScores, ImageClassScores
+from maskmeter.statistics.class_scores import class_scores
 from maskmeter.statistics.confusion import count_labels
+from maskmeter.statistics.image_scores import ImageScores
 from maskmeter.thresholded import object_scores
 from reference import regions as twin
 
@@ -67,16 +70,18 @@ class Domain:
     relabel   the same pair with other labels (given a permutation of 0..3), and class -> new class
     pools     whether images side by side are one image for it
     facts     how an evaluation reads what is stored of such pairs
-    keep      what is stored of a pair, where that is not the table of its labels
+    keep      what is stored of a pair, as fields of its record, where that is not the table of its labels
+    intervals how they are made
     """
 
     pairs: st.SearchStrategy[Pair]
     count: Callable[..., Any]
     perfect: Callable[[NDArray[Any]], Pair]
-    relabel: Callable[[Pair, list[int]], tuple[Pair, Callable[[int], int]]]
+    relabel: Callable[[Pair, list[int]], tuple[Pair, Callable[[Any], Any]]]
     pools: bool
     facts: Facts
-    keep: Callable[[Any, Any], tuple[str, bytes]] | None = None
+    keep: Callable[[Any, Any], dict[str, Any]] | None = None
+    intervals: str = FEW
 
 
 def _ints(values: list[int], shape: Any) -> st.SearchStrategy[NDArray[Any]]:
@@ -117,7 +122,7 @@ def _detections(name: str, measure: Callable[..., Any], relabel: Any = _relabel_
         relabel,
         False,
         Facts("detection", on="mask"),
-        lambda gt, pred: (name, count(gt, pred).to_bytes()),
+        lambda gt, pred: {"statistics": {name: count(gt, pred).to_bytes()}},
     )
 
 
@@ -125,6 +130,27 @@ def _cut(gt: NDArray[Any], score: NDArray[Any]) -> Any:
     """Whole objects under the rule of every metric over them, at a few thresholds."""
     needs = {complete(m).need: None for m in METRICS.values() if m.measure is object_scores}
     return object_scores(gt, score, needs=tuple(needs), thresholds=(0.2, 0.5, 0.8))
+
+
+def _relabel_maps(pair: Pair, order: list[int]) -> tuple[Pair, Callable[[Any], Any]]:
+    new = np.argsort(np.array(order)[: len(pair[1])])
+    return (new[pair[0]], pair[1][np.argsort(new)]), lambda k: str(new[int(k)]) if str(k).isdecimal() else k
+
+
+def _one_hot(gt: NDArray[Any]) -> Pair:
+    labels = gt % 3
+    return labels, ((labels == np.arange(3).reshape(3, *[1] * labels.ndim)) * 255).astype(np.uint8)
+
+
+def _of_classes(gt: NDArray[Any], score: NDArray[Any]) -> dict[str, Any]:
+    """What a run keeps of an image's scores of classes."""
+    whole = ClassScores(class_scores(gt, score))
+
+    def image(s: Any) -> ImageScores:
+        return ImageScores.of(s, {str(m): m.compute(s) for m in OF["class_scores"]}, 0.5, ())
+
+    kept = ImageClassScores({k: image(s) for k, s in whole.by_class.items()}, image(whole.exact()))
+    return {"statistics": {kept.name: kept.to_bytes()}, "pooled": {whole.name: whole}}
 
 
 DOMAINS = {
@@ -145,6 +171,20 @@ DOMAINS = {
         lambda pair, _: (pair, lambda k: k),
         True,
         Facts("binary", scores="u1"),
+    ),
+    "class_scores": Domain(
+        st.integers(1, 12).flatmap(
+            lambda n: st.tuples(
+                _ints([0, 1, 2], n), arrays(np.uint8, (3, n), elements=st.sampled_from([0, 9, 120, 255]))
+            )
+        ),
+        lambda gt, score: ClassScores(class_scores(gt, score)),
+        _one_hot,
+        _relabel_maps,
+        True,
+        Facts("semantic", class_axis=0),
+        _of_classes,
+        "none",  # test_class_maps has them
     ),
     "overlap": Domain(
         st.integers(1, 6).flatmap(lambda n: st.tuples(*[_ints([0, 1, 2, 3, 4], (n, 6))] * 2)),
@@ -179,7 +219,7 @@ DOMAINS = {
         lambda pair, _: (pair, lambda k: k),
         False,
         Facts("binary", scores="u1", shapes=("object_scores",)),
-        lambda gt, score: ("object_scores", _cut(gt, score).to_bytes()),
+        lambda gt, score: {"statistics": {"object_scores": _cut(gt, score).to_bytes()}},
     ),
     "detections": _detections("detections", detections),
     "boundary_detections": _detections("boundary_detections", boundary_detections),
@@ -190,9 +230,12 @@ DOMAINS = {
 FUNCTIONS = ("bands",)
 
 ALL = [complete(m) for m in METRICS.values() if m.statistic not in FUNCTIONS]
+STATISTIC = {"class_scores": "scores"}  # one metric, of one class or of several
 # Of detections those that any few objects have; the others ask for a size, a group or a cap.
 DEFINED = {m.name for m in ALL if not m.overall} | {"ap", "ap50", "ap75", "ar_1", "ar_10", "ar_100", "boundary_ap"}
-OF = {name: [m for m in ALL if m.statistic == name] for name in DOMAINS}
+OF = {name: [m for m in ALL if m.statistic == STATISTIC.get(name, name)] for name in DOMAINS}
+# What holds of one map's metrics holds of several maps' by the way they are put together: a few show it.
+OF["class_scores"] = [m for m in OF["scores"] if m.name in ("roc_auc", "average_precision", "brier", "ece")]
 every_domain = pytest.mark.parametrize("name", DOMAINS)
 # Fewer examples where an evaluation is made of each; `make fuzz` draws its own number.
 fewer = settings(max_examples=max(20, settings().max_examples // 4))
@@ -221,6 +264,14 @@ def same(a: object, b: object, rel: float = 0.0) -> None:
         assert a == b or (a != a and b != b)
 
 
+def computed(m: Metric, statistic: Any) -> Any:
+    """The metric's value; of scores of classes that of each, of them all and of all decisions together."""
+    if isinstance(statistic, ClassScores):
+        titles = [*map(str, statistic.by_class), None, MICRO]
+        return dict(zip(titles, columns(m, statistic).tolist(), strict=True))
+    return m.compute(statistic)
+
+
 def numbers(value: Any) -> list[float]:
     return list(value.values()) if isinstance(value, dict) else [value]
 
@@ -240,9 +291,9 @@ def test_a_perfect_pair_has_the_best_value(name: str, data: st.DataObject) -> No
         if m.better == "none" or m.name in ("ar_1", "detection_ece"):
             continue
         with about(m):
-            for v in numbers(m.compute(perfect)):
+            for v in numbers(computed(m, perfect)):
                 assert math.isnan(v) or v == pytest.approx(best(m), abs=1e-9)
-            for v in numbers(m.compute(mixed)):
+            for v in numbers(computed(m, mixed)):
                 assert v == pytest.approx(best(m), abs=1e-9) or (math.isnan(v) and m.name not in DEFINED)
 
 
@@ -253,7 +304,7 @@ def test_values_stay_within_bounds(name: str, data: st.DataObject) -> None:
     for m in OF[name]:
         low, high = m.bounds
         with about(m):
-            for v in numbers(m.compute(counted)):
+            for v in numbers(computed(m, counted)):
                 assert math.isnan(v) or low - 1e-12 <= v <= high + 1e-12
 
 
@@ -265,9 +316,9 @@ def test_relabelling_changes_nothing(name: str, data: st.DataObject, order: list
     other, new = domain.relabel(pair, order)
     before, after = domain.count(*pair), domain.count(*other)
     for m in OF[name]:
-        a, b = m.compute(before), m.compute(after)
+        a, b = computed(m, before), computed(m, after)
         # Means over classes are added in the order of the classes, so only there a last bit may move.
-        loose = name == "confusion" and not m.per_class
+        loose = name == "class_scores" or (name == "confusion" and not m.per_class)
         with about(m):
             same({new(k): v for k, v in a.items()} if isinstance(a, dict) else a, b, rel=1e-12 if loose else 0.0)
 
@@ -280,8 +331,8 @@ def test_statistics_add_in_any_order(name: str, data: st.DataObject) -> None:
     left, right, there, back = (a + b) + c, a + (b + c), a + b, b + a
     for m in OF[name]:
         with about(m):
-            same(m.compute(left), m.compute(right))
-            same(m.compute(there), m.compute(back))
+            same(computed(m, left), computed(m, right))
+            same(computed(m, there), computed(m, back))
 
 
 @pytest.mark.parametrize("name", [name for name in DOMAINS if DOMAINS[name].pools])
@@ -289,11 +340,11 @@ def test_statistics_add_in_any_order(name: str, data: st.DataObject) -> None:
 def test_adding_is_pooling(name: str, data: st.DataObject) -> None:
     domain = DOMAINS[name]
     pairs = data.draw(st.lists(domain.pairs, min_size=1, max_size=5))
-    whole = domain.count(np.concatenate([g for g, _ in pairs]), np.concatenate([p for _, p in pairs]))
+    whole = domain.count(*(np.concatenate(side, axis=-1) for side in zip(*pairs, strict=True)))
     added = reduce(add, (domain.count(*p) for p in pairs))
     for m in OF[name]:
         with about(m):
-            same(m.compute(added), m.compute(whole))
+            same(computed(m, added), computed(m, whole))
 
 
 # Of surfaces an evaluation keeps one for each need, with diagonals for infinite distances: see `test_run_boundaries`.
@@ -308,18 +359,18 @@ def test_an_evaluation_has_the_values_of_its_images(name: str, data: st.DataObje
     for metrics in ([m for m in OF[name] if not m.needs], *([m] for m in OF[name] if m.needs)):
         done = stored(name, pairs, metrics)
         (_, values), *_ = done.blocks()
-        pooled = done.statistic(name)
+        pooled = done.statistic(STATISTIC.get(name, name))
         for m in metrics:
             with about(m):
                 assert np.array_equal(columns(m, pooled), columns(m, added), equal_nan=True)
                 for line, alone in zip(values[m].tolist(), counted, strict=True):
-                    same_line(done.titles(m), line, m.compute(alone))
+                    same_line(done.titles(m), line, computed(m, alone))
 
 
-def same_line(titles: list[str], line: list[float], alone: Any) -> None:
+def same_line(titles: list[str | None], line: list[float], alone: Any) -> None:
     """The columns of an image are what its own statistic says; classes that it has not are undefined elsewhere."""
     if isinstance(alone, dict):
-        alone = {str(k): v for k, v in alone.items()}
+        alone = {k if k is None else str(k): v for k, v in alone.items()}
         same({t: v for t, v in zip(titles, line, strict=True) if t in alone}, alone)
     else:
         same(line[0], alone)
@@ -331,7 +382,7 @@ def test_region_metrics_agree_with_their_twins(pair: Pair) -> None:
     for m in OF["confusion"]:
         if hasattr(twin, m.name):
             with about(m):
-                same(m.compute(counted), getattr(twin, m.name)(*pair, {VOID}), rel=1e-12)
+                same(computed(m, counted), getattr(twin, m.name)(*pair, {VOID}), rel=1e-12)
 
 
 def test_every_region_metric_but_fbeta_has_a_twin() -> None:
@@ -360,11 +411,9 @@ def test_order_and_sharding_move_no_bit(name: str, data: st.DataObject, seed: in
     order = list(range(len(pairs)))
     random.Random(seed).shuffle(order)
     cuts = sorted(random.Random(seed).choices(range(len(order) + 1), k=2))
-    merged = stored(name, [], metrics)
+    merged = stored(name, pairs, metrics, [])
     for start, stop in pairwise([0, *cuts, len(order)]):
-        shard = stored(name, [], metrics)
-        shard.add(whole.records[f"{i:03d}"] for i in order[start:stop])
-        merged.merge(shard)
+        merged.merge(stored(name, pairs, metrics, order[start:stop]))
     assert repr(merged.rows()) == repr(whole.rows())
 
 
@@ -380,22 +429,20 @@ def test_unlike_evaluations_do_not_merge() -> None:
         a.merge(twice)
 
 
-def stored(name: str, pairs: list[Pair], metrics: list[Metric]) -> Evaluation:
-    """An evaluation of pairs, kept as a run keeps them."""
-    if any(m.needs for m in metrics):  # more is counted than label pairs
+def stored(name: str, pairs: list[Pair], metrics: list[Metric], which: list[int] | None = None) -> Evaluation:
+    """An evaluation of pairs (or of these of them), kept as a run keeps them."""
+    domain, needy = DOMAINS[name], any(m.needs for m in metrics)
+    if needy:  # more is counted than label pairs
         done = Evaluation(metrics, task="instance", intervals=FEW)
-        for i, (gt, pred) in enumerate(pairs):
+    else:
+        done = Evaluation(metrics, facts=domain.facts, intervals=domain.intervals)
+    for i in range(len(pairs)) if which is None else which:
+        gt, pred = pairs[i]
+        if needy or (domain.keep is None and done.facts.shapes):
             done.update(gt, pred, image=f"{i:03d}")
-        return done
-    done = Evaluation(metrics, facts=DOMAINS[name].facts, intervals=FEW)
-    for i, (gt, pred) in enumerate(pairs):
-        if (keep := DOMAINS[name].keep) is not None:
-            kept, data = keep(gt, pred)
-        elif done.facts.shapes:
-            done.update(gt, pred, image=f"{i:03d}")
-            continue
+        elif domain.keep is not None:
+            done.add([Record(f"{i:03d}", shape=gt.shape, **domain.keep(gt, pred))])
         else:
             counts = count_labels(gt.astype(np.uint8) if gt.dtype == bool else gt, pred)
-            kept, data = counts.name, counts.to_bytes()
-        done.add([Record(f"{i:03d}", {kept: data}, gt.shape)])
+            done.add([Record(f"{i:03d}", {counts.name: counts.to_bytes()}, gt.shape)])
     return done

@@ -22,7 +22,7 @@ FLOORS = (
     ("matching", "shapes"),
     ("fates", "thresholded"),
     ("metrics", "pairing", "grouping"),
-    ("counting",),
+    ("counting", "class_files"),
     ("uncertainty", "store", "sending"),
     ("readings", "inspection", "significance"),
     ("evaluation",),

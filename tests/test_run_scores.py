@@ -1,6 +1,7 @@
 """Runs on score maps: integers and floats, thresholds, masks, missing maps, and what is refused."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import maskmeter as mm
 from maskmeter.cli import main
 
 SHAPE, IMAGES = (24, 30), 8
+FEW = "percentile(resamples=100)"
+evaluate = partial(mm.evaluate, intervals=FEW)
 FEW = ("--intervals", "percentile(resamples=100)")
 
 
@@ -40,7 +43,7 @@ def loaded(root: Path, side: str) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["u1", "f4"])
 @pytest.mark.parametrize("region", [False, True])
 def test_pooled_and_by_image_as_scikit_learn_has_them(maps: Path, kind: str, region: bool) -> None:
-    done = mm.evaluate(maps / "gt", maps / kind, mask=maps / "fov" if region else None)
+    done = evaluate(maps / "gt", maps / kind, mask=maps / "fov" if region else None)
     inside = loaded(maps, "fov") if region else np.ones((IMAGES, *SHAPE), bool)
     gt, score = loaded(maps, "gt") > 0, loaded(maps, "u1") / 255
     assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt[inside], score[inside]), abs=1e-12)
@@ -59,7 +62,7 @@ def test_pooled_and_by_image_as_scikit_learn_has_them(maps: Path, kind: str, reg
 def test_integers_and_floats_give_the_same_rows(maps: Path) -> None:
     names = ["roc_auc", "average_precision", "iou", "recall", "accuracy"]
     for choices in ({}, {"threshold": 0.7}, {"missing": "empty"}):
-        a, b = (mm.evaluate(maps / "gt", maps / kind, names, **choices) for kind in ("u1", "f4"))
+        a, b = (evaluate(maps / "gt", maps / kind, names, **choices) for kind in ("u1", "f4"))
         for x, y in zip(a.rows(), b.rows(), strict=True):
             assert x.value == pytest.approx(y.value, abs=1e-12)
             assert (x.low, x.high) == pytest.approx((y.low, y.high), abs=2e-3)
@@ -68,10 +71,10 @@ def test_integers_and_floats_give_the_same_rows(maps: Path) -> None:
 def test_the_best_threshold_is_the_best(maps: Path) -> None:
     gt, score = loaded(maps, "gt") > 0, loaded(maps, "u1")
     dice = [2 * (gt & (score >= t)).sum() / (gt.sum() + (score >= t).sum()) for t in range(256)]
-    done = mm.evaluate(maps / "gt", maps / "u1", threshold="best:dice")
+    done = evaluate(maps / "gt", maps / "u1", threshold="best:dice")
     assert done.facts.threshold * 255 == pytest.approx(int(np.argmax(dice)))
     assert done.value("dice") == pytest.approx(max(dice))
-    near = mm.evaluate(maps / "gt", maps / "f4", threshold="best:dice")
+    near = evaluate(maps / "gt", maps / "f4", threshold="best:dice")
     assert near.value("dice") == pytest.approx(max(dice), abs=1e-3)
 
 
@@ -81,8 +84,8 @@ def test_logits_are_asked_for_and_then_scores(maps: Path, capsys: pytest.Capture
     err = capsys.readouterr().err
     assert "--logits" in err
     assert "logits/0.npy" in err
-    done = mm.evaluate(maps / "gt", maps / "logits", logits=True)
-    assert done.value("roc_auc") == pytest.approx(mm.evaluate(maps / "gt", maps / "f4").value("roc_auc"), abs=1e-9)
+    done = evaluate(maps / "gt", maps / "logits", logits=True)
+    assert done.value("roc_auc") == pytest.approx(evaluate(maps / "gt", maps / "f4").value("roc_auc"), abs=1e-9)
     assert "logits:logistic" in done.rows()[0].signature
 
 
@@ -113,7 +116,7 @@ def test_a_coarsened_run_says_how_far_it_may_be_off(tmp_path: Path) -> None:
         gt = rng.random((900, 700)) < 0.4
         np.save(pairs / f"gt/{i}.npy", gt)
         np.save(pairs / f"pred/{i}.npy", rng.beta(2 + gt, 3))
-    done = mm.evaluate(pairs / "gt", pairs / "pred", ["roc_auc"])
+    done = evaluate(pairs / "gt", pairs / "pred", ["roc_auc"])
     assert any("distinct scores" in n and "within" in n for n in done.notices)
     gt, score = (np.stack([np.load(pairs / side / f"{i}.npy") for i in range(2)]) for side in ("gt", "pred"))
     assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel(), score.ravel()), abs=1e-5)
@@ -125,7 +128,7 @@ def test_missing_maps_count_as_zeros(maps: Path, tmp_path: Path) -> None:
         some.mkdir()
         for i in range(1, IMAGES):
             (some / f"{i}.npy").write_bytes((maps / kind / f"{i}.npy").read_bytes())
-        done = mm.evaluate(maps / "gt", some, missing="empty")
+        done = evaluate(maps / "gt", some, missing="empty")
         gt, score = loaded(maps, "gt") > 0, loaded(maps, "u1") / 255
         score[0] = 0
         assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel(), score.ravel()), abs=1e-12)
@@ -154,7 +157,7 @@ def test_what_cannot_be_scores_is_refused(maps: Path, tmp_path: Path, capsys: py
 @pytest.mark.parametrize("kind", ["u1", "f4", "logits"])
 def test_whole_objects_against_the_threshold(maps: Path, kind: str) -> None:
     names = ["froc_curve", "froc_sensitivity(false_per_image=4)", "object_curve(iou=0.5,connectivity=4)", "roc_curve"]
-    done = mm.evaluate(maps / "gt", maps / kind, names, mask=maps / "fov", logits=kind == "logits")
+    done = evaluate(maps / "gt", maps / kind, names, mask=maps / "fov", logits=kind == "logits")
     assert [str(m) for m in done.metrics] == [
         "froc_score", "froc_sensitivity(false_per_image=4)", "best_object_f1(iou=0.5,connectivity=4)", "roc_auc",
     ]  # fmt: skip
@@ -187,7 +190,7 @@ def test_a_missing_map_finds_no_object(maps: Path, tmp_path: Path) -> None:
         (tmp_path / kind).mkdir()
         for i in range(1, IMAGES):
             (tmp_path / f"{kind}/{i}.npy").write_bytes((maps / kind / f"{i}.npy").read_bytes())
-        done = mm.evaluate(maps / "gt", tmp_path / kind, ["froc_curve", "object_curve(iou=0.5)"], missing="empty")
+        done = evaluate(maps / "gt", tmp_path / kind, ["froc_curve", "object_curve(iou=0.5)"], missing="empty")
         assert done.value("froc_score", image="0") == 0
         values.append([done.value(m) for m in done.metrics])
     assert values[0] == values[1]
@@ -195,9 +198,9 @@ def test_a_missing_map_finds_no_object(maps: Path, tmp_path: Path) -> None:
 
 def test_objects_of_shards_and_of_a_resumed_run_are_those_of_the_whole(maps: Path, tmp_path: Path) -> None:
     names = ["froc_score", "best_object_f1(iou=0.5)"]
-    whole = mm.evaluate(maps / "gt", maps / "f4", names)
+    whole = evaluate(maps / "gt", maps / "f4", names)
     for i in (1, 2, 3):
-        mm.evaluate(maps / "gt", maps / "f4", names, shard=(i, 3), out=tmp_path / str(i))
+        evaluate(maps / "gt", maps / "f4", names, shard=(i, 3), out=tmp_path / str(i))
     merged = mm.merge([tmp_path / str(i) for i in (3, 1, 2)], tmp_path / "run")
     assert repr(merged.rows()) == repr(whole.rows())
 
@@ -275,5 +278,5 @@ def test_equal_scores_are_a_tie_and_no_error(tmp_path: Path, capsys: pytest.Capt
 def test_positive_labels_of_float_maps_without_a_task(tmp_path: Path) -> None:
     gt = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3
     spoilt(tmp_path, gt=gt, pred=SCORE)
-    done = mm.evaluate(tmp_path / "gt", tmp_path / "pred", ["roc_auc"], positive=2)
+    done = evaluate(tmp_path / "gt", tmp_path / "pred", ["roc_auc"], positive=2)
     assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel() == 2, SCORE.ravel()), abs=1e-12)

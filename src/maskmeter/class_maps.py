@@ -4,21 +4,27 @@ Layouts. A prediction is one array with an axis of classes more than its image; 
 (`--class-axis 0` for (C, H, W), `--class-axis -1` for (H, W, C)) and is never guessed. Along it lie the labels of
 the label file or of `--classes` in ascending order, void ones left out; without either 0, 1, 2, ...
 
+Or each class has a file of its own (class_files.py); then these are laid on one another, the classes first.
+
 Ground truth. A label map says which one class a pixel has: logits become scores by the softmax over the classes,
 and the class with the greatest score (of equals the first) is the predicted label, for the metrics of regions. A
 stack of masks with the same axis of classes says of each class whether a pixel has it (multi-label): logits become
-scores one by one, and there is no predicted label.
+scores one by one, and there is no predicted label. A prediction that is missing counts as 0 for every class, and its
+pixels have no predicted label.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .class_files import FIELD, digest_at, open_masks, open_scores
 from .counting import Digests, Job, digest_of, region_of
 from .errors import DataError, LabelError, UsageError
 from .formats import address
@@ -32,7 +38,7 @@ from .statistics.by_class import ClassScores, ImageClassScores
 from .statistics.class_scores import class_scores
 from .statistics.confusion import VOID, LabelCounts, Reading, count_labels
 from .statistics.image_scores import ImageScores
-from .statistics.scores import Scores
+from .statistics.scores import Scores, count_scores
 
 TASKS = ("auto", "semantic")
 
@@ -46,6 +52,7 @@ class ClassPlan:
     max_pixels  larger images are refused
     logits      floats are logits
     curves      metrics whose values of each image are kept exactly
+    files       the text of each class in the names of files, where each has a file of its own
     """
 
     reading: Reading
@@ -53,13 +60,14 @@ class ClassPlan:
     max_pixels: int | None = None
     logits: bool = False
     curves: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def count(self, job: Job) -> Record:
         """Count a label map, or a stack of masks, and a stack of scores."""
-        gt = open_label_map(job.gt, self.reading.labels, self.max_pixels)
+        gt = self._truth(job.gt)
         if job.pred is None:
-            raise DataError("an image without scores of its classes cannot count as empty; pass --missing skip", job.gt)
-        pred = open_prediction(job.pred, None, self.max_pixels)
+            return self._without_scores(job, gt)
+        pred = open_class_scores(job.pred, self.files, self.max_pixels)
         scores = class_first(pred, self.axis, gt.map.array.ndim, job)
         several = gt.map.array.ndim == scores.ndim
         truth = _sets(gt.map.array, scores, self.axis, job) if several else gt.map.array
@@ -92,8 +100,46 @@ class ClassPlan:
         )
 
     def digests(self, job: Job) -> Digests:
-        """Of both files."""
-        return digest_of(job.gt), digest_of(job.pred)
+        """Of both files, or of those of all classes."""
+        truth, pred = (digest_at(x, self.files, digest_of) if _shared(x) else digest_of(x) for x in (job.gt, job.pred))
+        return truth, pred
+
+    def _truth(self, path: Path) -> Opened:
+        if _shared(path):
+            return open_masks(path, self.files, self.max_pixels)
+        return open_label_map(path, self.reading.labels, self.max_pixels)
+
+    def _without_scores(self, job: Job, gt: Opened) -> Record:
+        """An image without prediction: 0 for every class. Which classes there are is known when all were counted."""
+        kept: dict[str, bytes] = {}
+        if _shared(job.gt):
+            truth = dict(zip(class_ids(self.reading.labels, len(self.files)), gt.map.array, strict=True))
+            image = _geometry(gt.map, gt.map.array[0])
+        else:
+            image, truth = gt.map, None
+            _check_labels(image.array, job)
+        counted = region = None if job.region is None else region_of(job.region, image, self.max_pixels)
+        if truth is None:
+            labels, counted = self._classes(gt, region, job)
+            truth = {k: labels == k for k in np.unique(labels[counted]).tolist()}
+            seen = count_labels(gt.map.array, gt.map.array, region)
+            none = LabelCounts(seen.a, np.full_like(seen.b, VOID), seen.n, seen.left_out)
+            kept[LabelCounts.name] = none.to_bytes()
+        zero = np.zeros(image.array.shape, np.float16)
+        by_class = {k: self._zero(mask, zero, counted) for k, mask in truth.items()}
+        once = self._zero(np.zeros(zero.shape, np.bool_), zero, counted)
+        return Record(
+            job.name,
+            {**kept, ImageClassScores.name: ImageClassScores(by_class, once).to_bytes()},
+            zero.shape,
+            gt=address(job.gt),
+            region=None if job.region is None else address(job.region),
+            digests=(gt.digest, None),
+            notes=tuple(f"ground truth: {n}" for n in gt.notes),
+        )
+
+    def _zero(self, truth: NDArray[np.bool_], zero: NDArray[Any], counted: NDArray[np.bool_] | None) -> ImageScores:
+        return replace(self._kept(count_scores(truth, zero, counted)), dtype="")
 
     def _classes(
         self, gt: Opened, region: NDArray[np.bool_] | None, job: Job
@@ -117,6 +163,16 @@ class ClassPlan:
 
     def _kept(self, s: Scores) -> ImageScores:
         return ImageScores.of(s, {name: parse(name).compute(s) for name in self.curves}, 0.5, ())
+
+
+def open_class_scores(place: Path, files: Sequence[str], max_pixels: int | None = None) -> Opened | OpenedScores:
+    """The scores of all classes, of one file or of one for each."""
+    return open_scores(place, files, max_pixels) if files else open_prediction(place, None, max_pixels)
+
+
+def _shared(place: Path | None) -> bool:
+    """Whether a path stands for one of each class."""
+    return place is not None and FIELD in os.fspath(place)
 
 
 def class_first(pred: Opened | OpenedScores, axis: int, dimensions: int, job: Job | None = None) -> NDArray[Any]:
@@ -167,7 +223,8 @@ def decide(facts: Facts, records: Records) -> tuple[Facts, list[str]]:
         )
     several = bool(images) and not labelled
     what = "stacks of masks, a pixel may have several labels" if several else "label maps, a pixel has one label"
-    notices = [f"scores of classes along axis {facts.class_axis}; ground truth of {what}"]
+    where = "one map for each" if facts.class_files else f"along axis {facts.class_axis}"
+    notices = [f"scores of classes, {where}; ground truth of {what}"]
     if not several:
         notices.append("the class with the greatest score is the predicted label")
     return replace(facts, several=several), notices
@@ -176,10 +233,10 @@ def decide(facts: Facts, records: Records) -> tuple[Facts, list[str]]:
 def check_question(task: str, positive: object, threshold: float | str, convention: str | None) -> None:
     """Raise UsageError for what does not go with scores of classes."""
     if task not in TASKS:
-        raise UsageError(f"--class-axis says that predictions are scores of classes and does not go with --task {task}")
+        raise UsageError(f"scores of several classes (--class-axis, {FIELD} in --pairs) do not go with --task {task}")
     for name, given in (("positive", positive), ("threshold", threshold != 0.5), ("convention", convention)):
         if given:
-            raise UsageError(f"--{name} goes with one map of scores, and --class-axis says that there are several")
+            raise UsageError(f"--{name} goes with one map of scores, and here are maps of several classes")
 
 
 def exact_curves(metrics: Sequence[Metric[Any, Any]]) -> tuple[str, ...]:
@@ -197,6 +254,16 @@ def _sets(truth: NDArray[Any], scores: NDArray[Any], axis: int, job: Job) -> NDA
             job.gt,
         )
     return np.ascontiguousarray(stack) != 0
+
+
+def _check_labels(truth: NDArray[Any], job: Job) -> None:
+    """Raise where it takes the scores of an image to tell a volume of labels from a stack of masks."""
+    if truth.ndim > 2 and set(np.unique(truth).tolist()) <= {0, 1, 255}:
+        raise LabelError(
+            "has no scores, and without them nobody can tell whether it is a stack of masks or a volume of labels; "
+            "pass --missing skip, or keep the mask of each class in a file of its own",
+            job.gt,
+        )
 
 
 def _geometry(opened: LabelMap | Opened | OpenedScores, array: NDArray[Any]) -> LabelMap:

@@ -51,6 +51,7 @@ class Question:
     logits: bool
     convention: str | None = None
     class_axis: int | None = None
+    class_files: tuple[str, ...] = ()
     spacing: tuple[float, ...] | None = None
     shapes: tuple[str, ...] = ()
     on: str = "mask"
@@ -81,6 +82,7 @@ def decide(question: Question, pairing: Pairing, records: Records, objects: bool
             labels=question.labels,
             logits=question.logits,
             class_axis=question.class_axis,
+            class_files=question.class_files,
         )
         found, notices = class_maps.decide(facts, records)
         return found, [*notices, *file_notes(records)]

@@ -74,6 +74,35 @@ def components(labels: NDArray[Any], connectivity: int, background: int = 0) -> 
     return _native.components(plain(labels), connectivity, background)
 
 
+class Flood(NamedTuple):
+    """The components of a map as its pixels appear: what there is after each step.
+
+    components  (S,) components
+    touching    (S,) components that share a pixel with an object
+    found       (S,) objects that share a pixel with a component
+    pairs       rows (step, component, object, shared pixels, size of the component), by step, component and object;
+                a component goes by a number that grows with its first pixel
+    """
+
+    components: Ints
+    touching: Ints
+    found: Ints
+    pairs: Ints
+
+
+def flood(
+    step: NDArray[np.int32], objects: NDArray[np.int32], steps: int, count: int, connectivity: int, pairs: bool
+) -> Flood:
+    """Follow the components of a map whose pixels appear step by step, beside the objects 1 to `count`.
+
+    `step` is where a pixel appears, from 0 on; at `steps` it never does. `objects` has the object of each pixel, 0 for
+    none. Pixels are neighbours when they differ by at most one step along at most `connectivity` axes. The pairs are
+    listed where `pairs` asks for them.
+    """
+    counts, found = _native.flood(plain(step), plain(objects), steps, count, connectivity, pairs)
+    return Flood(counts[:, 0], counts[:, 1], counts[:, 2], found)
+
+
 def euler(mask: NDArray[np.bool_], diagonal: bool) -> int:
     """The Euler number of a mask of two or three axes; beyond it is background.
 

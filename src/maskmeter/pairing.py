@@ -65,7 +65,7 @@ def find_pairs(gt: Path, pred: Path, pairs: str | None = None) -> Pairing:
         return _by_csv(located(pairs), gt, pred)
     if pairs is None and (gt.is_file() or pred.is_file()):
         return _single(gt, pred)
-    left, right = _files(gt, "ground truth"), _files(pred, "prediction")
+    left, right = files_of(gt, "ground truth"), files_of(pred, "prediction")
     return _by_name(left, right) if pairs is None else _by_template(left, right, pairs)
 
 
@@ -99,7 +99,7 @@ def check_complete(
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """The images of one side: path -> name, both relative to `root`, sorted by path, with `/`."""
 
     role: str
@@ -107,9 +107,11 @@ class _Side:
     names: dict[str, str]
 
     def at(self, path: str) -> Path:
+        """Where a path of this side is."""
         return self.root / path
 
     def example(self) -> str:
+        """One of the paths, to show."""
         return printable(next(iter(self.names)))
 
     def by_name(self, paths: Iterable[str]) -> dict[str, str]:
@@ -126,7 +128,7 @@ class _Side:
         return found
 
 
-def _files(path: Path, role: str) -> _Side:
+def files_of(path: Path, role: str) -> Side:
     """The images of a folder or a glob; at least one."""
     if path.is_dir():
         root, wanted = path, None
@@ -146,7 +148,7 @@ def _files(path: Path, role: str) -> _Side:
             else ""
         )
         raise PairingError(f"nothing to evaluate: no label files in {printable(os.fspath(path))}{others}")
-    return _Side(role, root, dict(found))
+    return Side(role, root, dict(found))
 
 
 def _walk(root: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
@@ -238,7 +240,7 @@ def _single(gt: Path, pred: Path) -> Pairing:
     return Pairing((Pair(split_suffix(gt.name)[0], gt, pred),), (), (), "one file each")
 
 
-def _by_name(left: _Side, right: _Side) -> Pairing:
+def _by_name(left: Side, right: Side) -> Pairing:
     gts, preds = left.by_name(left.names), right.by_name(right.names)
     if gts.keys().isdisjoint(preds):
         raise PairingError(
@@ -250,7 +252,7 @@ def _by_name(left: _Side, right: _Side) -> Pairing:
     return _pairing(left, right, chosen, preds.values(), "by relative path without suffix")
 
 
-def _suggestion(left: _Side, right: _Side) -> str:
+def _suggestion(left: Side, right: Side) -> str:
     """A template that pairs these files, if a simple one does; else the example of the documentation."""
     for gt in _schemes(list(left.names)):
         for pred in _schemes(list(right.names)):
@@ -272,10 +274,10 @@ def _schemes(paths: list[str]) -> list[str]:
     return [f"{folders}{{name}}{tail}" for tail in tails]
 
 
-def _by_template(left: _Side, right: _Side, template: str) -> Pairing:
-    gt_side, pred_side, fields = _parse(template)
-    gts, gt_rest = _keyed(left, gt_side, fields)
-    preds, pred_rest = _keyed(right, pred_side, fields)
+def _by_template(left: Side, right: Side, template: str) -> Pairing:
+    gt_side, pred_side, fields = sides_of(template)
+    gts, gt_rest = keyed(left, gt_side, fields)
+    preds, pred_rest = keyed(right, pred_side, fields)
     for side, found, text in ((left, gts, gt_side), (right, preds, pred_side)):
         if not found:
             raise PairingError(
@@ -302,7 +304,7 @@ def _by_template(left: _Side, right: _Side, template: str) -> Pairing:
     return _pairing(left, right, chosen, preds.values(), how)
 
 
-def _parse(template: str) -> tuple[str, str, list[str]]:
+def sides_of(template: str) -> tuple[str, str, list[str]]:
     """The two sides of a template, and the fields that they share."""
     sides = template.split("=")
     if len(sides) != 2:
@@ -323,7 +325,7 @@ def _parse(template: str) -> tuple[str, str, list[str]]:
 _FIELD = r"\{([A-Za-z_][A-Za-z0-9_]*)\}"
 
 
-def _keyed(side: _Side, text: str, fields: list[str]) -> tuple[dict[tuple[str, ...], str], list[str]]:
+def keyed(side: Side, text: str, fields: list[str]) -> tuple[dict[tuple[str, ...], str], list[str]]:
     """Values of the shared fields -> path, and the paths that do not match."""
     pattern = ""
     seen: set[str] = set()
@@ -355,7 +357,7 @@ def _fields(fields: list[str], key: tuple[str, ...]) -> str:
 
 
 def _pairing(
-    left: _Side, right: _Side, chosen: dict[str, tuple[str, str | None]], preds: Iterable[str], how: str
+    left: Side, right: Side, chosen: dict[str, tuple[str, str | None]], preds: Iterable[str], how: str
 ) -> Pairing:
     """Name -> (ground truth, prediction), as the pairs in order."""
     used = {pred for _, pred in chosen.values()}

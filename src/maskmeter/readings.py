@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from .errors import UsageError
 from .kernels import ScoreCounts
 from .labels import LabelSet
+from .metrics import parse
 from .shapes import SHAPES, view_of
-from .statistics.by_class import ClassScores, CoarseClassScores, ImageClassScores
+from .statistics.by_class import ClassScores, CoarseClassScores, ImageClassScores, zero_maps
 from .statistics.confusion import VOID, Confusion, LabelCounts, Reading, read
 from .statistics.detection_rules import rules_of
 from .statistics.detections import Detections
@@ -33,7 +34,7 @@ from .statistics.image_scores import ImageScores, binary_stack
 from .statistics.object_scores import ObjectScores
 from .statistics.overlap import Overlap, concatenate, of_objects
 from .statistics.scored_overlaps import CITYSCAPES, of_overlap
-from .statistics.scores import CoarseScores, Scores
+from .statistics.scores import CoarseScores, Scores, zeros
 from .statistics.shape import Classes, Shape
 from .statistics.units import Units
 from .uncertainty import Sampler
@@ -62,6 +63,7 @@ class Facts:
     as_declared  areas and crowds of segments are taken as the file declares them, also against its pixels
     objects    the objects of an image were counted as such, with their classes or what else a metric needs
     class_axis  predictions are scores of several classes, along this axis
+    class_files  the text that stands for each class in the names of files, where each has a file of its own
     several    a pixel may have several of the classes (multi-label)
     shapes     the statistics that were counted besides, because a metric asks for them
     spacing    of arrays that say nothing of it, along each axis in millimetres
@@ -84,6 +86,7 @@ class Facts:
     as_declared: bool = False
     objects: bool = False
     class_axis: int | None = None
+    class_files: tuple[str, ...] = ()
     several: bool = False
     shapes: tuple[str, ...] = ()
     spacing: tuple[float, ...] | None = None
@@ -301,9 +304,8 @@ class FloatScores:
         found = Scores.from_bytes(summed)
         missing = [x for blobs in blocks for x in map(ImageScores.from_bytes, blobs) if not x.dtype]
         if missing:
-            high = np.array([[0, sum(x.positives for x in missing), sum(x.negatives for x in missing)]])
-            zero = ScoreCounts(np.zeros(1, found.counts.keys.dtype), np.zeros((1, 2), np.uint8), high)
-            found += Scores(zero, found.dtype, limit=found.limit, ignored=sum(x.ignored for x in missing))
+            pos, neg, void = (sum(getattr(x, f) for x in missing) for f in ("positives", "negatives", "ignored"))
+            found += zeros(found.dtype, pos, neg, void, found.limit)
         return found.pooled()
 
     def stack(self, blobs: Sequence[bytes], pooled: Scores) -> list[ImageScores]:
@@ -328,10 +330,14 @@ class ClassMaps:
     def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> ClassScores:
         if summed is None:
             raise UsageError("there are no scores of classes to compute this from")
-        return ClassScores.from_bytes(summed).pooled()
+        found = ClassScores.from_bytes(summed).pooled()
+        kept = (ImageClassScores.from_bytes(b) for blobs in blocks for b in blobs)
+        missing = [zero_maps(x, found) for x in kept if x.missing]
+        return reduce(add, missing, found) if missing else found
 
     def stack(self, blobs: Sequence[bytes], pooled: ClassScores) -> list[ImageClassScores]:
-        return [ImageClassScores.from_bytes(b) for b in blobs]
+        kept = (ImageClassScores.from_bytes(b) for b in blobs)
+        return [_as_zeros(x, pooled) if x.missing else x for x in kept]
 
     def sampler(self, units: Units, pooled: ClassScores, stacks: Iterable[list[ImageClassScores]]) -> CoarseClassScores:
         total: dict[int, list[CoarseScores]] = {}
@@ -341,6 +347,17 @@ class ClassMaps:
             total[unit] = parts if before is None else [a + b for a, b in zip(before, parts, strict=True)]
         by_unit = (total[u] for u in range(units.count))
         return CoarseClassScores.of(pooled.by_class, [CoarseScores.stack(x) for x in zip(*by_unit, strict=True)])
+
+
+def _as_zeros(image: ImageClassScores, classes: ClassScores) -> ImageClassScores:
+    """What is kept of an image without prediction, once it is known which classes there are."""
+    whole = zero_maps(image, classes)
+
+    def kept(s: Scores) -> ImageScores:
+        exact = {name: parse(name).compute(s) for name in image.together.exact}
+        return replace(ImageScores.of(s, exact, 0.5, ()), dtype="")
+
+    return ImageClassScores({k: kept(s) for k, s in whole.by_class.items()}, kept(whole.exact()))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from . import class_maps, detecting, panoptic, scored_masks
+from . import class_files, class_maps, detecting, panoptic, scored_masks
 from .concluding import Asked, clear, conclude, write
 from .counting import FOREGROUND, Counter, Digests, Job, ObjectPlan, Plan, StackPlan, digest_of
 from .deciding import STACK, Question, read_threshold
@@ -86,7 +86,8 @@ def evaluate(
 
     gt, pred   folders, files, globs, or COCO JSON, of detections or panoptic; or leave them out and give
     pairs      an iterable of (name, gt, pred) arrays, as `Evaluation.update` takes them; with folders a template or
-               a CSV file of pairs
+               a CSV file of pairs. A template with {class} has one map of scores for each class, and with {class} on
+               both sides one mask as well (see class_files)
     metrics    names such as "mean_iou" or "fbeta(beta=2)"; by default all that need no parameter. A curve goes by its
                own name or by that of the number that sums it up: "froc_curve", "object_curve(iou=0.5)"
     out        a folder for run.sqlite, results.json and rows.csv
@@ -135,11 +136,14 @@ def evaluate(
         raise UsageError("a shard needs out, the folder that it is counted into")
     if task not in TASKS:
         raise UsageError(f"task {task!r} is no task; choose one of {', '.join(TASKS)}")
+    files = _class_files(gt, pred, pairs, label_set, missing, class_axis)
+    if files is not None:
+        label_set, class_axis = files.labels, 0
     question = Question(
         os.fspath(located(gt)), os.fspath(located(pred)), None if pairs is None else os.fspath(pairs),
         task, label_set, void,
         _numbers(positive) or None, None if mask is None else os.fspath(mask), missing, extra,
-        read_threshold(threshold), logits, convention, class_axis, _spacing(spacing),
+        read_threshold(threshold), logits, convention, class_axis, files.texts if files else (), _spacing(spacing),
         _printed(needs_of(chosen or ())), on,
     )  # fmt: skip
     if class_axis is not None:
@@ -148,6 +152,8 @@ def evaluate(
     segments = None if detected else _segments(question)
     if detected:
         found = detecting.pairing(detected, question)
+    elif files:
+        found = files.pairing
     else:
         found = segments.pairing if segments else find_pairs(located(gt), located(pred), question.pairs)
     pairing = check_complete(found, missing, extra)
@@ -251,6 +257,18 @@ def _evaluate_arrays(
     return made
 
 
+def _class_files(
+    gt: Any, pred: Any, pairs: Any, labels: LabelSet | None, missing: str, class_axis: int | None
+) -> class_files.ClassFiles | None:
+    """The files of classes, where a template of pairs speaks of them."""
+    template = None if pairs is None else os.fspath(pairs)
+    if template is None or not class_files.is_template(template):
+        return None
+    if class_axis is not None:
+        raise UsageError("--class-axis is the axis of classes in one file, and --pairs says that each has its own")
+    return class_files.find(located(gt), located(pred), template, labels, skip=missing == "skip")
+
+
 def _resampling(intervals: str, group_by: By | None, names: Sequence[str]) -> Resampling:
     how = Resampling.parse(intervals)
     return how if group_by is None else grouped(how, group_by, names)
@@ -352,7 +370,9 @@ def _plan(
         return panoptic.plan(question, segments, max_pixels, wanted)
     if question.class_axis is not None:
         exact = class_maps.exact_curves(metrics or default_metrics(Facts("semantic", class_axis=question.class_axis)))
-        return class_maps.ClassPlan(question.reading, question.class_axis, max_pixels, question.logits, exact)
+        return class_maps.ClassPlan(
+            question.reading, question.class_axis, max_pixels, question.logits, exact, question.class_files
+        )
     if question.convention == STACK:
         if wanted != NOTHING:
             raise UsageError("boundaries and centres are not counted of masks that may overlap")
@@ -424,9 +444,12 @@ def _said(what: str, names: Sequence[str]) -> str:
 def _regions(question: Question, pairing: Pairing) -> Mapping[str, Path]:
     if question.mask is None:
         return {}
-    gt = located(question.gt)
-    found = find_pairs(gt.with_suffix("") if gt.suffix.lower() == ".json" else gt, located(question.mask), None)
-    regions = {p.name: p.pred for p in found.pairs if p.pred is not None}
+    if question.class_files:
+        regions = class_files.regions_of(located(question.mask))
+    else:
+        gt = located(question.gt)
+        found = find_pairs(gt.with_suffix("") if gt.suffix.lower() == ".json" else gt, located(question.mask), None)
+        regions = {p.name: p.pred for p in found.pairs if p.pred is not None}
     lacking = [p.name for p in pairing.pairs if p.name not in regions]
     if lacking:
         raise PairingError(f"{len(lacking)} images have no mask in {question.mask}, such as {printable(lacking[0])}")

@@ -1,24 +1,25 @@
 """Thresholded: maps of scores, cut at each of many thresholds, and the objects that come of it.
 
 The objects of the ground truth are its connected components, or the ids of an integer map that holds more than one.
-Pixels that are not counted (void, outside a mask) belong to no object and to no component. Only thresholds between
-which some score lies are looked at anew.
+Pixels that are not counted (void, outside a mask) belong to no object and to no component. All thresholds are one pass:
+pixels appear in the order of the thresholds that they reach, and components grow together (native/flood.hpp).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import joint_counts
+from .kernels import Flood, components, flood, joint_counts
 from .masks import LabelMap, label_map
 from .matching import match
-from .statistics.components import components
+from .statistics.components import axes_apart
 from .statistics.object_scores import ObjectCounts, ObjectScores
-from .statistics.overlap import overlap
+from .statistics.overlap import of_objects
 from .statistics.score_maps import counted_pixels
 from .statistics.scores import count_scores, score_pixels
 from .statistics.shape import Need
@@ -32,12 +33,13 @@ ALL_ROUND = {1: 2, 2: 8, 3: 26}  # neighbours of a pixel, over edges and corners
 
 
 class _Cut(NamedTuple):
-    """A map of scores beside its objects, ready to be cut."""
+    """A map of scores beside its objects, numbered 1 to `number`, ready to be cut."""
 
-    objects: NDArray[Any]
+    objects: NDArray[np.int32]
+    number: int
     score: NDArray[Any]
     valid: NDArray[np.bool_]
-    around: int
+    axes: int
 
 
 def object_scores(
@@ -76,11 +78,12 @@ def object_scores(
         wanted = dict(rule)
         around = wanted.get("connectivity") or ALL_ROUND.get(truth.ndim, 0)
         iou = wanted.get("iou")
-        objects = np.where(valid, ids, 0) if instances else components(truth & valid, around)[0]
+        axes = axes_apart(truth.ndim, around)
+        objects, count = _numbered(ids, valid) if instances else _parts(truth & valid, axes)
         default = TOUCHED if iou is None else MATCHED
         at = np.unique(np.asarray(list(default if thresholds is None else thresholds), np.float64))[::-1]
-        edges = [scale.threshold(t) for t in at.tolist()]
-        made[rule] = _counted(_Cut(objects, array, valid, around), at, edges, iou)
+        edges = np.array([scale.threshold(t) for t in at.tolist()])
+        made[rule] = _counted(_Cut(objects, count, array, valid, axes), at, edges, iou)
     return ObjectScores(made)
 
 
@@ -89,31 +92,55 @@ def _several(ids: NDArray[Any], counted: NDArray[np.bool_] | None) -> bool:
     return int(np.count_nonzero(joint_counts(ids, ids, counted)[0])) > 1
 
 
-def _counted(cut: _Cut, thresholds: Values, edges: Sequence[float | int], iou: float | None) -> ObjectCounts:
-    found, false = np.zeros((2, thresholds.size), np.int64)
-    above = [int(np.count_nonzero((cut.score >= edge) & cut.valid)) for edge in edges]
-    for i, edge in enumerate(edges):
-        if i and above[i] == above[i - 1]:
-            found[i], false[i] = found[i - 1], false[i - 1]
-            continue
-        parts, _ = components((cut.score >= edge) & cut.valid, cut.around)
-        found[i], false[i] = _touched(cut.objects, parts) if iou is None else _matched(cut.objects, parts, iou)
-    objects = np.unique(cut.objects[cut.objects != 0]).size
-    return ObjectCounts(thresholds, found, false, np.array(objects), np.array(1))
+def _parts(truth: NDArray[np.bool_], axes: int) -> tuple[NDArray[np.int32], int]:
+    """The components of a mask, numbered, and how many there are."""
+    found = components(truth, axes)
+    return found, int(found.max(initial=0))
 
 
-def _touched(objects: NDArray[Any], parts: NDArray[Any]) -> tuple[int, int]:
-    """Objects that share a pixel with a component, and components that share none with an object."""
-    a, b, _ = joint_counts(objects, parts)
-    both = (a != 0) & (b != 0)
-    components_found = np.unique(b[both]).size
-    return int(np.unique(a[both]).size), int(np.unique(b[b != 0]).size - components_found)
+def _numbered(ids: NDArray[Any], valid: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """The ids where they count as numbers from 1 on, and how many there are."""
+    seen = joint_counts(ids, ids, valid)[0]
+    known = seen[seen != 0]
+    number = np.searchsorted(known, ids).clip(max=max(0, known.size - 1)) + 1
+    return np.where(valid & (ids != 0), number, 0).astype(np.int32), known.size
 
 
-def _matched(objects: NDArray[Any], parts: NDArray[Any], iou: float) -> tuple[int, int]:
-    """Objects that are matched with a component, and components that are matched with none."""
-    found = match(overlap(objects, parts), iou)
-    return int(found.gt.size), int(found.spurious.size)
+def _counted(cut: _Cut, thresholds: Values, edges: NDArray[Any], iou: float | None) -> ObjectCounts:
+    grown = flood(_steps(cut, edges), cut.objects, thresholds.size, cut.number, cut.axes, iou is not None)
+    found = grown.found if iou is None else _matched(cut, grown, iou)
+    false = grown.components - (grown.touching if iou is None else found)
+    return ObjectCounts(thresholds, found, false, np.array(cut.number), np.array(1))
+
+
+def _steps(cut: _Cut, edges: NDArray[Any]) -> NDArray[np.int32]:
+    """Which threshold, from the highest on, is the first that a pixel reaches; their number where none is."""
+    rising, score = edges[::-1], cut.score
+    if score.dtype.kind == "f":
+        reached = np.searchsorted(rising, score, side="right")
+    else:
+        known = np.arange(int(score.max(initial=0)) + 1)
+        reached = np.searchsorted(rising, known, side="right")[score.astype(np.intp)]
+    return np.where(cut.valid, edges.size - reached, edges.size).astype(np.int32)
+
+
+def _matched(cut: _Cut, grown: Flood, iou: float) -> Ints:
+    """At each threshold the objects that are matched with a component, one to one."""
+    found = np.zeros(grown.components.size, np.int64)
+    ids = np.arange(1, cut.number + 1)
+    size = np.bincount(cut.objects.ravel(), minlength=cut.number + 1)[1:]
+    ends = np.searchsorted(grown.pairs[:, 0], np.arange(found.size + 1))
+    for i, (start, end) in enumerate(pairwise(ends.tolist())):
+        _, part, object_, shared, extent = grown.pairs[start:end].T
+        parts, at, which = np.unique(part, return_index=True, return_inverse=True)
+        there = of_objects(
+            {"id": ids, "size": size},
+            {"id": parts, "size": extent[at]},
+            (object_ - 1, which, shared),
+            cut.score.size,
+        )
+        found[i] = match(there, iou).gt.size
+    return found
 
 
 __all__ = ["MATCHED", "TOUCHED", "ObjectScores", "object_scores"]

@@ -57,7 +57,11 @@ def data_options(command: Any) -> Any:
             click.option("--labels", metavar="FILE", help="Label file, or a known set: cityscapes, voc."),
             click.option("--classes", metavar="RANGE", help="The labels that may occur, as in 0-18."),
             click.option("--ignore", type=int, multiple=True, metavar="N", help="A void label; may be repeated."),
-            click.option("--pairs", metavar="TEMPLATE|CSV", help="As in {name}_gt.png={name}_pred.png, or a CSV."),
+            click.option(
+                "--pairs",
+                metavar="TEMPLATE|CSV",
+                help="As in {name}_gt.png={name}_pred.png, or a CSV; {name}.png={class}/{name}.npy: a map a class.",
+            ),
             click.option("--max-pixels", type=int, metavar="N", help="Refuse larger images before they are decoded."),
             click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Threads, by default one per core."),
         ]

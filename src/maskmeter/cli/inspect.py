@@ -9,7 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from ..errors import printable
+from ..class_files import is_template
+from ..errors import UsageError, printable
 from ..formats.coco import Annotations, Results, is_detection
 from ..formats.labelfile import read_labels
 from ..formats.panoptic import is_panoptic
@@ -47,6 +48,10 @@ def command(
         _detections(gt, pred, form)
         return
     label_set = read_labels(labels) if labels else LabelSet.of_ids(label_range(classes)) if classes else None
+    if is_template(pairs):
+        raise UsageError(
+            "inspect reads one prediction for each image; leave {class} away, or look at one class at a time"
+        )
     pairing = find_pairs(gt, pred, pairs)
     with Bar("inspecting", len(pairing.pairs)) as bar:
         found = inspect(pairing, label_set, ignore, max_pixels, jobs, bar)

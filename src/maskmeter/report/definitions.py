@@ -98,7 +98,9 @@ def _command(found: Findings) -> str | None:
     if facts.scores and facts.threshold != 0.5:
         words += ["--threshold", f"{facts.threshold:.6g}"]
     if facts.class_axis is not None:
-        words += ["--class-axis", str(facts.class_axis), *(["--logits"] if facts.logits else [])]
+        words += ["--pairs", "TEMPLATE"] if facts.class_files else ["--class-axis", str(facts.class_axis)]
+    if facts.logits:
+        words.append("--logits")
     if facts.labels is not None:
         words += ["--labels", "LABELS"]
     if facts.region:

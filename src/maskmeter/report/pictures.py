@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..class_maps import class_first, class_sources, greatest
+from ..class_maps import class_first, class_sources, greatest, open_class_scores
 from ..errors import DataError
 from ..evaluation import Facts
 from ..formats import located
@@ -141,7 +141,10 @@ def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[A
         if facts.task == "panoptic":  # the digest speaks of the JSON too: whoever knows the sizes compares these
             ids = open_ids(located(path)).map
             return ids.array() if isinstance(ids, LabelRuns) else ids
-        opened = open_prediction(located(path), facts.labels)
+        if facts.class_axis is not None and side == "prediction":
+            opened = open_class_scores(located(path), facts.class_files)
+        else:
+            opened = open_prediction(located(path), facts.labels)
         if facts.class_axis is not None and side == "prediction":
             array = predicted_labels(opened, facts)
         elif isinstance(opened, OpenedScores):

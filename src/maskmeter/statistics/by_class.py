@@ -19,9 +19,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MergeError
+from ..errors import LabelError, MergeError
 from .image_scores import ImageScores
-from .scores import CoarseScores, Scores
+from .scores import CoarseScores, Scores, zeros
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +88,11 @@ class ImageClassScores(_ByClass):
     by_class: Mapping[int, ImageScores]
     together: ImageScores
 
+    @property
+    def missing(self) -> bool:
+        """Whether there was no prediction; then `together` holds the pixels once and not once for every class."""
+        return not self.together.dtype
+
     def coarse(self) -> list[CoarseScores]:
         """The coarse counts of every class, and of all together last."""
         return [*(s.coarse for s in self.by_class.values()), self.together.coarse]
@@ -118,6 +123,21 @@ class CoarseClassScores(_ByClass):
         """The stack whose entry b adds up the entries i, each `weights[b, i]` times."""
         parts = {k: s.resampled(weights) for k, s in self.by_class.items()}
         return CoarseClassScores(parts, self.together.resampled(weights))
+
+
+def zero_maps(image: ImageClassScores, classes: ClassScores) -> ClassScores:
+    """The scores of an image without prediction: 0 for each of these classes. Raises LabelError for one beside them."""
+    if strange := image.by_class.keys() - classes.by_class.keys():
+        raise LabelError(
+            f"label {min(strange)} in the ground truth of an image without prediction has no scores in any other "
+            f"(those are of {', '.join(map(str, classes.by_class))}); name it with --ignore if it is void"
+        )
+    pixels, void = image.together.positives + image.together.negatives, image.together.ignored
+    made: dict[int, Scores] = {}
+    for k, s in classes.by_class.items():
+        positives = image.by_class[k].positives if k in image.by_class else 0
+        made[k] = zeros(s.dtype, positives, pixels - positives, void, s.limit)
+    return ClassScores(made)
 
 
 AnyClassScores = ClassScores | ImageClassScores | CoarseClassScores

@@ -34,12 +34,22 @@ def components(
     >>> ids.tolist(), label
     ([[1, 0, 2], [0, 3, 2]], {1: 1, 2: 2, 3: 1})
     """
-    known = NEIGHBOURS.get(labels.ndim, {})
-    if connectivity not in known:
-        choices = " or ".join(map(str, known)) or "not defined"
-        raise UsageError(f"connectivity {connectivity!r} in {labels.ndim} dimensions, where it is {choices}")
+    axes = axes_apart(labels.ndim, connectivity)
     if labels.dtype != np.bool_ and not np.iinfo(labels.dtype).min <= background <= np.iinfo(labels.dtype).max:
         labels = labels.astype(np.int64)  # no pixel is background; the kernel compares in the type of the labels
-    ids = count_components(labels, known[connectivity], background)
+    ids = count_components(labels, axes, background)
     number, label, _ = joint_counts(ids, labels)
     return ids, {i: k for i, k in zip(number.tolist(), label.tolist(), strict=True) if i}
+
+
+def axes_apart(dimensions: int, connectivity: int) -> int:
+    """Along how many axes neighbours may differ. Raises UsageError where there is no such connectivity.
+
+    >>> axes_apart(2, 8), axes_apart(3, 18)
+    (2, 2)
+    """
+    known = NEIGHBOURS.get(dimensions, {})
+    if connectivity not in known:
+        choices = " or ".join(map(str, known)) or "not defined"
+        raise UsageError(f"connectivity {connectivity!r} in {dimensions} dimensions, where it is {choices}")
+    return known[connectivity]

@@ -238,6 +238,14 @@ class Scores:
         return both[0], both[1]
 
 
+def zeros(dtype: np.dtype[Any], positives: int, negatives: int, ignored: int = 0, limit: int | None = LIMIT) -> Scores:
+    """The histogram of a map that is 0 everywhere, as a prediction counts that is not there."""
+    pixels = positives + negatives
+    high = np.array([[0, positives, negatives]])[: pixels > 0]
+    keys = np.zeros(min(pixels, 1), f"u{dtype.itemsize}")
+    return Scores(ScoreCounts(keys, np.zeros((keys.size, 2), np.uint8), high), dtype, 0, limit, ignored)
+
+
 def _coarse_edges() -> Floats:
     """0, 128 steps for each power of two from 2**-17 to 1/2, the same mirrored at 1/2, and 1."""
     rising = np.ldexp(1 + np.arange(128) / 128, np.arange(-17, -1)[:, None]).ravel()
@@ -384,4 +392,14 @@ def count_scores(
     return Scores(counts, dtype, 0, limit, 0 if counted is None else int(counted.size - np.count_nonzero(counted)))
 
 
-__all__ = ["COARSE_EDGES", "LIMIT", "Block", "CoarseScores", "Scores", "count_scores", "score_pixels", "scores"]
+__all__ = [
+    "COARSE_EDGES",
+    "LIMIT",
+    "Block",
+    "CoarseScores",
+    "Scores",
+    "count_scores",
+    "score_pixels",
+    "scores",
+    "zeros",
+]
