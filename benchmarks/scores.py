@@ -52,7 +52,9 @@ def torchmetrics(gt: Map, score: Map) -> tuple[float, float]:
     import torch
     from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
-    g, s = torch.from_numpy(gt.view(np.uint8)).long(), torch.from_numpy(score)
+    # It takes floats alone: of bytes it would take the numbers for logits.
+    floats = score.astype(np.float32) / np.float32(255) if score.dtype == np.uint8 else score
+    g, s = torch.from_numpy(gt.view(np.uint8)).long(), torch.from_numpy(floats)
     return float(binary_auroc(s, g)), float(binary_average_precision(s, g))
 
 

@@ -48,7 +48,7 @@ def summary(done: Evaluation) -> str:
     per_class = [r for r in done.rows() if r.class_ is not None]
     if per_class:
         parts.append(text_table(*_by_class(done, per_class)))
-    parts.append(text_table(*_single([r for r in done.rows() if r.class_ is None])))
+    parts.append(text_table(*_single([r for r in done.rows() if r.class_ is None]), most=80))  # names in full
     parts += ["\n".join(_left_out(done))] if any(_left_out(done)) else []
     parts += ["\n".join(map(printable, said))] if (said := _doubts(done)) else []
     advice = [f"! {a.text} (see {a.metric})" for a in advise(done)]

@@ -248,6 +248,8 @@ def _verdict(line: Difference, other: str) -> str:
         return f"Nobody can say: the two differ by {apart}, which may be the luck of these images ({interval})."
     better = "No" if line.verdict == "better" else "Yes"
     who = f"{other} is better" if better == "No" else f"it is better than {other}"
+    ends = sorted((abs(line.low), abs(line.high)))  # as the difference before it: without sign
+    interval = f"95 % interval of the difference {words.figure(ends[0])} to {words.figure(ends[1])}"
     return f"{better}: {who} by {apart}, more than luck explains ({interval})."
 
 
