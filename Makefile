@@ -51,8 +51,8 @@ check: lint types docs test  ## What a change has to pass
 bench: $(BENCH)/.built  ## Workloads of benchmarks/, ours beside the peers in one run
 	@for file in $(or $(ARGS),$(filter-out benchmarks/study_%,$(wildcard benchmarks/[a-z]*.py))); do $(BENCH)/bin/python $$file || exit; done
 
-study: $(VENV)/.built  ## Which surface is nearest to the truth: docs/studies/surfaces.md again
-	@$(bin)/python benchmarks/study_surfaces.py
+study: $(VENV)/.built  ## Which surface is nearest to the truth, how often intervals hold it: docs/studies again
+	@$(bin)/python benchmarks/study_surfaces.py && $(bin)/python benchmarks/study_coverage.py
 
 peers: $(BENCH)/.built  ## Tests that ask the peers' own packages for the numbers
 	@$(BENCH)/bin/python -m pytest -m peers $(ARGS)

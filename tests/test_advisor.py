@@ -19,7 +19,7 @@ def balanced(images: int = 12) -> mm.Evaluation:
 
 
 def test_nothing_to_say_about_a_balanced_set() -> None:
-    assert kinds(balanced()) == {}
+    assert kinds(balanced(24)) == {}
     assert advise(mm.Evaluation()) == []
 
 
@@ -52,3 +52,11 @@ def test_an_undeclared_255_looks_like_void() -> None:
     for _ in range(6):
         done.update(np.repeat([0, 1, 255], 400), np.repeat([0, 1, 1], 400))
     assert "--ignore 255" in kinds(done)["likely void"]
+
+
+def test_intervals_that_are_not_to_be_trusted_are_named_for_every_task() -> None:
+    done = mm.Evaluation(["pq"], task="instance")
+    for _ in range(4):
+        done.update(np.repeat([0, 1, 2], 9), np.repeat([0, 1, 2], [9, 12, 6]))
+    (advice,) = [a for a in advise(done) if a.kind == "intervals" and "few" in a.text]
+    assert advice.text == "intervals rest on few images (below 20 they are too narrow): all" and not advice.metric

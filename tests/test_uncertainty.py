@@ -137,6 +137,11 @@ def test_groups_are_drawn_whole() -> None:
     assert repr(other.rows()) == repr(sixty.rows())
     there = mm.Evaluation.from_bytes(sixty.to_bytes())
     assert repr(there.rows()) == repr(sixty.rows())
+    both = mm.Evaluation(["accuracy"])
+    both.update_batch(np.zeros((3, 4), int), np.eye(3, 4, dtype=int), images="abc", groups="xxy")
+    assert both.resampling.groups == {"a": "x", "b": "x", "c": "y"}
+    with pytest.raises(mm.LabelError, match="2 groups"):
+        both.update_batch(np.zeros((3, 4), int), np.eye(3, 4, dtype=int), groups="xy")
     with pytest.raises(mm.UsageError, match="has no group"):
         sixty.update([0], [0], image="x")
     with pytest.raises(mm.MergeError, match="not grouped"):

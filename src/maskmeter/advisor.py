@@ -23,11 +23,18 @@ LARGE_VOID = 0.2
 DISAGREE = 0.1  # between pooled and mean over images
 SMALL_OBJECT = 100  # pixels of a class in an image, under which IoU jumps
 LIKELY_VOID = 255
+NAMED = 5  # values that are named one by one
+DOUBTS = {
+    "few": "intervals rest on few {units} (below 20 they are too narrow)",
+    "biased": "resamples lie to one side of the value, so its interval may miss",
+    "rough": "resamples take only a few values, so ends jump",
+    "lost": "more than 5 % of the resamples have no value",
+}
 
 
 @dataclass(frozen=True)
 class Advice:
-    """One warning: what was found, and the metric to look at instead."""
+    """One warning: what was found, and the metric to look at instead; "" where no other helps."""
 
     kind: str
     text: str
@@ -36,14 +43,14 @@ class Advice:
 
 def advise(evaluation: Evaluation) -> list[Advice]:
     """All warnings for an evaluation."""
-    if not len(evaluation.records) or not evaluation.has(Confusion.name):
+    if not len(evaluation.records):
         return []
+    doubts = list(_doubts(evaluation))
+    if not evaluation.has(Confusion.name) or not evaluation.pooled.pixels:
+        return doubts
     facts = _PerImage(evaluation)
-    return [
-        a
-        for check in (_imbalance, _void, _likely_void, _absent, _rare, _small, _averages)
-        for a in check(evaluation, facts)
-    ]
+    checks = (_imbalance, _void, _likely_void, _absent, _rare, _small, _averages)
+    return doubts + [a for check in checks for a in check(evaluation, facts)]
 
 
 class _PerImage:
@@ -61,6 +68,19 @@ class _PerImage:
 def constant_accuracy(c: Confusion) -> float:
     """The accuracy of predicting the largest class everywhere."""
     return float(c.gt.max() / c.pixels) if c.gt.size and c.pixels else float("nan")
+
+
+def _doubts(e: Evaluation) -> Iterator[Advice]:
+    """Why intervals are not to be trusted, and whose."""
+    units = "groups" if e.resampling.grouped else "images"
+    with_interval = sum(r.low == r.low for r in e.rows())
+    for doubt, why in DOUBTS.items():
+        found = [r for r in e.rows() if doubt in r.doubts]
+        named = list(dict.fromkeys(r.metric if r.class_ is None else f"{r.metric}[{r.class_}]" for r in found))
+        if found:
+            listed = ", ".join(named[:NAMED]) + (", ..." if len(named) > NAMED else "")
+            every = "all" if len(found) == with_interval else listed
+            yield Advice("intervals", f"{why.format(units=units)}: {every}", "")
 
 
 def _imbalance(e: Evaluation, _: _PerImage) -> Iterator[Advice]:

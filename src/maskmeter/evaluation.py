@@ -188,8 +188,18 @@ class Evaluation(Tabular):
         self.add([Record(name, {LabelCounts.name: counts.to_bytes(), **self._shapes(g, p, counts)}, g.array.shape)])
         self._group(name, group)
 
-    def update_batch(self, gt: Any, pred: Any, *, images: Iterable[str] | None = None, mask: Any = None) -> None:
+    def update_batch(
+        self,
+        gt: Any,
+        pred: Any,
+        *,
+        images: Iterable[str] | None = None,
+        mask: Any = None,
+        groups: Iterable[str] | None = None,
+    ) -> None:
         """Count the pairs of a batch, whose images lie along the first axis of both arrays (and of the mask).
+
+        `groups` names what each image belongs to, as in `update`.
 
         >>> meter = Evaluation(metrics=["iou"])
         >>> meter.update_batch([[[0, 1]], [[1, 1]]], [[[0, 1]], [[0, 1]]], images=["a", "b"])
@@ -197,17 +207,17 @@ class Evaluation(Tabular):
         0.5
         """
         g, p, region = as_array(gt), as_array(pred), None if mask is None else as_array(mask)
+        if not g.ndim or not p.ndim:
+            raise LabelError(f"a batch of {g.shape} and {p.shape} has no axis of images")
         names = [None] * len(g) if images is None else list(images)
-        sizes = (
-            {len(g), len(p), len(names), *(() if region is None else (len(region),))} if g.ndim and p.ndim else {0, 1}
-        )
-        if len(sizes) > 1:
+        belong = [None] * len(g) if groups is None else list(groups)
+        if len({len(g), len(p), len(names), len(belong), len(g if region is None else region)}) > 1:
             raise LabelError(
-                f"a batch of {g.shape} in the ground truth and {p.shape} in the prediction with {len(names)} names; "
-                "all must have as many images along their first axis"
+                f"a batch of {g.shape} in the ground truth and {p.shape} in the prediction with {len(names)} names and "
+                f"{len(belong)} groups; all must have as many images along their first axis"
             )
-        for i, name in enumerate(names):
-            self.update(g[i], p[i], image=name, mask=None if region is None else region[i])
+        for i, (name, group) in enumerate(zip(names, belong, strict=True)):
+            self.update(g[i], p[i], image=name, mask=None if region is None else region[i], group=group)
 
     def add(self, records: Iterable[Record]) -> None:
         """Take in images that were counted elsewhere."""

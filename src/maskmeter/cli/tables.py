@@ -50,8 +50,7 @@ def summary(done: Evaluation) -> str:
         parts.append(text_table(*_by_class(done, per_class)))
     parts.append(text_table(*_single([r for r in done.rows() if r.class_ is None]), most=80))  # names in full
     parts += ["\n".join(_left_out(done))] if any(_left_out(done)) else []
-    parts += ["\n".join(map(printable, said))] if (said := _doubts(done)) else []
-    advice = [f"! {a.text} (see {a.metric})" for a in advise(done)]
+    advice = [f"! {a.text} (see {a.metric})" if a.metric else f"! {a.text}" for a in advise(done)]
     return "\n\n".join([*parts, *(["\n".join(map(printable, advice))] if advice else [])])
 
 
@@ -141,27 +140,6 @@ def _left_out(done: Evaluation) -> list[str]:
     if "accuracy" in {str(m) for m in done.metrics}:
         lines.append(f"accuracy of predicting the largest class everywhere: {number(constant_accuracy(done.pooled))}")
     return lines
-
-
-DOUBTS = {
-    "few": "intervals rest on few {units} (below 20 they are too narrow)",
-    "biased": "resamples lie to one side of the value, so its interval may miss",
-    "rough": "resamples take only a few values, so ends jump",
-    "lost": "more than 5 % of the resamples have no value",
-}
-
-
-def _doubts(done: Evaluation) -> list[str]:
-    """Why intervals are not to be trusted, and whose."""
-    units = "groups" if done.resampling.grouped else "images"
-    out: list[str] = []
-    for doubt, why in DOUBTS.items():
-        found = [r for r in done.rows() if doubt in r.doubts]
-        named = dict.fromkeys(f"{r.metric}[{r.class_}]" if r.class_ is not None else r.metric for r in found)
-        if found:
-            every = len(found) == sum(r.low == r.low for r in done.rows())
-            out.append(f"! {why.format(units=units)}: {'all' if every else _names(list(named))}")
-    return out
 
 
 def _names(names: list[str], most: int = 5) -> str:

@@ -42,7 +42,7 @@ def render(found: Findings) -> str:
         questions=Markup(questions.render(found) or ""),
         images=found.images,
         headlines=list(headlines(found)) if found.images else [],
-        advice=advise(e) if found.regions and found.pooled.pixels else [],
+        advice=advise(e),
         defined={m.name for m in (*e.metrics, *found.always)},
         notices=e.notices,
         facts=list(_facts(found)),
