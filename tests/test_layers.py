@@ -27,7 +27,7 @@ FLOORS = (
     ("readings", "inspection", "significance"),
     ("evaluation",),
     ("comparison", "results", "execution", "advisor"),
-    ("gates", "class_maps", "ranking", "elsewhere"),
+    ("gates", "class_maps", "ranking", "averages", "elsewhere"),
     ("deciding",),
     ("panoptic",),
     ("scored_masks", "concluding", "detecting"),
