@@ -32,6 +32,7 @@ FLOORS = (
     ("panoptic",),
     ("scored_masks", "concluding", "detecting"),
     ("run", "merging"),
+    ("raters",),
     ("report",),
     ("cli", "sample", "compat", "__init__", "__main__"),
 )

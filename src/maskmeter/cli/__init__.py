@@ -25,6 +25,7 @@ COMMANDS = {
     "merge": "Make one run of shards, or of runs of different images.",
     "report": "Write one self-contained HTML page about a run.",
     "compare": "Compare runs of the same images: differences, intervals, tests, rankings.",
+    "raters": "Evaluate against several references, with their own agreement as the yardstick.",
     "averages": "Average over subgroups, sizes, the worst images; nothing is evaluated again.",
     "gate": "Check conditions on a run; exit code 1 where one fails.",
     "explain": "Show how a number came about.",
