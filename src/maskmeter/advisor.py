@@ -23,7 +23,7 @@ LARGE_VOID = 0.2
 DISAGREE = 0.1  # between pooled and mean over images
 SMALL_OBJECT = 100  # pixels of a class in an image, under which IoU jumps
 LIKELY_VOID = 255
-NAMED = 5  # values that are named one by one
+NAMED = 5  # metrics that are named one by one
 DOUBTS = {
     "few": "intervals rest on few {units} (below 20 they are too narrow)",
     "biased": "resamples lie to one side of the value, so its interval may miss",
@@ -74,13 +74,23 @@ def _doubts(e: Evaluation) -> Iterator[Advice]:
     """Why intervals are not to be trusted, and whose."""
     units = "groups" if e.resampling.grouped else "images"
     with_interval = sum(r.low == r.low for r in e.rows())
+    said: list[str] = []
     for doubt, why in DOUBTS.items():
         found = [r for r in e.rows() if doubt in r.doubts]
-        named = list(dict.fromkeys(r.metric if r.class_ is None else f"{r.metric}[{r.class_}]" for r in found))
+        classes: dict[str, set[str | None]] = {}
+        for r in found:
+            classes.setdefault(r.metric, set()).add(r.class_)
+        named = [_of_one(m, *of) if len(of) == 1 else f"{m} ({len(of)} classes)" for m, of in classes.items()]
         if found:
             listed = ", ".join(named[:NAMED]) + (", ..." if len(named) > NAMED else "")
             every = "all" if len(found) == with_interval else listed
-            yield Advice("intervals", f"{why.format(units=units)}: {every}", "")
+            said.append(f"{why.format(units=units)}: {every}")
+    if said:
+        yield Advice("intervals", "; ".join(said), "")
+
+
+def _of_one(metric: str, class_: str | None) -> str:
+    return metric if class_ is None else f"{metric}[{class_}]"
 
 
 def _imbalance(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
