@@ -59,4 +59,5 @@ def test_intervals_that_are_not_to_be_trusted_are_named_for_every_task() -> None
     for _ in range(4):
         done.update(np.repeat([0, 1, 2], 9), np.repeat([0, 1, 2], [9, 12, 6]))
     (advice,) = [a for a in advise(done) if a.kind == "intervals"]
-    assert advice.text.startswith("intervals rest on few images (below 20 they are too narrow): all") and not advice.metric
+    assert advice.text.startswith("intervals rest on few images (below 20 they are too narrow): all")
+    assert not advice.metric
