@@ -125,6 +125,20 @@ def test_sparse_and_dense_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sparse.score.sum() == pytest.approx(dense.score.sum(), rel=1e-13)
 
 
+def test_stretches_of_images_are_matched_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    o = concatenate([overlap(rng.integers(0, 9, (6, 7)), rng.integers(0, 9, (6, 7))) for _ in range(9)])
+    for how in (Rules(), Rules(method="count")):
+        whole = match(o, 0.05, how)
+        for stretch in (1, 40, 100):
+            monkeypatch.setattr(matching, "STRETCH", stretch)
+            o.memo.clear()
+            part = match(o, 0.05, how)
+            assert (part.gt.tolist(), part.pred.tolist()) == (whole.gt.tolist(), whole.pred.tolist())
+        monkeypatch.undo()
+        o.memo.clear()
+
+
 def test_very_many_objects() -> None:
     n = 100_000
     at = np.arange(n)

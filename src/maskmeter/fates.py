@@ -119,7 +119,7 @@ def covering_pairs(o: Overlap) -> Ints:
     used[o.pair_pred[sure]] = True
     free = tied[~used[o.pair_pred[tied]]]
     size = o.pred_size[o.pair_pred[free]].astype(np.float64)
-    taken = free[heaviest(o.pair_gt[free], o.pair_pred[free], size)] if free.size else free
+    taken = free[heaviest(o, free, size)]
     rest = tied[~np.isin(o.pair_gt[tied], o.pair_gt[taken])]
     return np.sort(np.concatenate([sure, taken, rest[firsts(o.pair_gt[rest])]]))
 

@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import LabelError, UsageError
-from .statistics._sums import counts
+from .statistics._sums import counts, firsts
 from .statistics.details import asked
 from .statistics.overlap import Overlap
 
@@ -48,6 +48,7 @@ Mask = NDArray[np.bool_]
 METHODS = ("total", "count", "greedy", "confidence", "many")
 CRITERIA = ("iou", "dice", "ior", "iop", "overlap", "centre", "boundary")
 DENSE = 1 << 20  # cells of the largest group that is solved as a full matrix
+STRETCH = 1 << 17  # pairs of which the groups are found at a time
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ def _one_to_one(o: Overlap, score: NDArray[Any], candidates: Ints, at: float, ho
             raise UsageError("matching by confidence needs the scores of the predictions")
         return _first_free(o, candidates[np.lexsort((-score[candidates], o.pair_pred[candidates], -confidence))])
     if how.method == "total":
-        return candidates[heaviest(o.pair_gt[candidates], o.pair_pred[candidates], score[candidates])]
+        return candidates[heaviest(o, candidates, score[candidates])]
     chosen = assigned(o, score, reaches(score, at, how))
     return chosen[reaches(score[chosen], at, how)]
 
@@ -272,7 +273,7 @@ def assigned(o: Overlap, score: NDArray[Any], candidate: Mask | None = None) -> 
     if candidate is not None:
         share = score / (2 * _most_matches(o)[o.pair_gt]).astype(score.dtype)
         weight = candidate[pairs] + share[pairs].astype(np.float64)
-    return pairs[heaviest(o.pair_gt[pairs], o.pair_pred[pairs], weight)]
+    return pairs[heaviest(o, pairs, weight)]
 
 
 def _most_matches(o: Overlap) -> Ints:
@@ -312,8 +313,25 @@ def _gathered(o: Overlap, at: float, how: Rules) -> tuple[Ints, Floats]:
     return pairs[reaches(together, at, how)[gt]], score
 
 
-def heaviest(gt: Ints, pred: Ints, weight: Floats) -> Ints:
-    """Which pairs form the one-to-one matching of the greatest total weight; weights are positive."""
+def heaviest(o: Overlap, pairs: Ints, weight: Floats) -> Ints:
+    """Which of the pairs (ascending) form the one-to-one matching of the greatest total weight; weights are positive.
+
+    Some images at a time, so that the graph of a million objects is never there as a whole.
+    """
+    begins = np.flatnonzero(firsts(o.gt_image[o.pair_gt[pairs]]))
+    after = np.searchsorted(begins, np.arange(STRETCH, pairs.size, STRETCH))
+    cuts = np.unique(begins[after[after < begins.size]])
+    found, start = list[Ints](), 0
+    for part, weights in zip(np.split(pairs, cuts), np.split(weight, cuts), strict=True):
+        found.append(start + _heaviest(o.pair_gt[part], o.pair_pred[part], weights))
+        start += part.size
+    return np.concatenate(found)
+
+
+def _heaviest(gt: Ints, pred: Ints, weight: Floats) -> Ints:
+    """The same for pairs of objects, all at once."""
+    if gt.size == 0:
+        return np.empty(0, np.int64)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
