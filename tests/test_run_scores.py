@@ -280,3 +280,19 @@ def test_positive_labels_of_float_maps_without_a_task(tmp_path: Path) -> None:
     spoilt(tmp_path, gt=gt, pred=SCORE)
     done = evaluate(tmp_path / "gt", tmp_path / "pred", ["roc_auc"], positive=2)
     assert done.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel() == 2, SCORE.ravel()), abs=1e-12)
+
+
+def test_positive_labels_of_integer_maps(tmp_path: Path) -> None:
+    """Many other values are scores; a prediction that writes its foreground otherwise is remarked upon."""
+    gt = np.arange(400, dtype=np.uint8).reshape(20, 20) % 3 * 7
+    score = np.random.default_rng(0).integers(0, 256, gt.shape).astype(np.uint8)
+    spoilt(tmp_path, gt=gt, pred=score, mask=(gt == 7).astype(np.uint8), labels=gt[::-1])
+    scored = evaluate(tmp_path / "gt", tmp_path / "pred", ["roc_auc", "iou"], positive=7)
+    assert scored.value("roc_auc") == pytest.approx(sk.roc_auc_score(gt.ravel() == 7, score.ravel()), abs=1e-12)
+    pred = score >= 128
+    assert scored.value("iou") == pytest.approx(((gt == 7) & pred).sum() / ((gt == 7) | pred).sum())
+    masks = evaluate(tmp_path / "gt", tmp_path / "mask", ["iou"], positive=7)
+    assert (masks.value("iou"), masks.notices[-1][-12:]) == (0, "--positive 1")
+    both = evaluate(tmp_path / "gt", tmp_path / "mask", ["iou"], positive=(1, 7))
+    assert (both.value("iou"), any("foreground, add" in n for n in both.notices)) == (1, False)
+    assert not any("foreground, add" in n for n in evaluate(tmp_path / "gt", tmp_path / "labels", positive=7).notices)

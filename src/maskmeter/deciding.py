@@ -24,7 +24,7 @@ from .records import Records
 from .statistics.confusion import VOID, LabelCounts
 from .statistics.image_scores import ImageScores
 from .statistics.scores import Scores
-from .tasks import Choice, Side, choose
+from .tasks import FEW, Choice, Side, choose
 
 STACK = "stack"
 """The convention of files that hold a mask for each object."""
@@ -95,6 +95,8 @@ def decide(question: Question, pairing: Pairing, records: Records, objects: bool
         positive = tuple(sorted(values - {0} - set(question.ignore))) or (1,)
         if 255 in positive:
             notices.append("masks of 0 and 255 read as binary: 255 is the foreground")
+    if choice.task == "binary" and not choice.scores:
+        notices += _unheard(question, seen)
     kind = seen.scores(question.pred) if choice.scores else ""
     if kind[:1] == "u":
         notices.append(f"{8 * int(kind[1])}-bit scores are divided by {2 ** (8 * int(kind[1])) - 1}")
@@ -126,9 +128,27 @@ def _choice(question: Question, seen: _Seen) -> Choice:
     if question.task == "auto" and question.positive is None:
         return choose(seen.gt, seen.pred, question.ignore, question.labels is not None)
     if question.task in ("auto", "binary"):
-        masks = question.positive is not None or seen.pred.two_valued(set(question.ignore))
+        masks = seen.pred.two_valued(set(question.ignore))
+        if question.positive is not None:  # label maps, unless they hold more other labels than there can be classes
+            masks = len(_strange(question, seen)) <= FEW
         return Choice("binary", "a foreground label is given", seen.pred.floats or not masks)
     return Choice("instance" if question.task == "instance" else "semantic", "")
+
+
+def _strange(question: Question, seen: _Seen) -> set[int]:
+    """Labels of predictions that are neither in the ground truth nor named."""
+    return seen.pred.values - seen.gt.values - {*question.ignore, *(question.positive or ())}
+
+
+def _unheard(question: Question, seen: _Seen) -> list[str]:
+    """A remark where predictions have another foreground than the one that was named."""
+    named, strange = set(question.positive or ()), sorted(_strange(question, seen))
+    if not named or not strange or seen.pred.values & named:
+        return []
+    return [
+        f"no prediction holds {', '.join(map(str, sorted(named)))}, but {', '.join(map(str, strange[:4]))}, which no "
+        f"ground truth does; if that is their foreground, add --positive {strange[-1]}"
+    ]
 
 
 def _coarsened(facts: Facts, records: Records) -> list[str]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import maskmeter as mm
+from maskmeter.cli import main
 from maskmeter.errors import FormatError, LabelError
 from maskmeter.formats import Raster, decode, split_suffix
 from maskmeter.formats.label_maps import open_label_map, open_prediction
@@ -447,3 +448,29 @@ def test_spine(shared_data: Path) -> None:
     )
     pair(gt, pred)
     assert len(np.unique(gt.array)) == 15
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_the_mask_of_a_volume_lies_where_its_image_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scores: bool
+) -> None:
+    """Voxels of a mask are counted only where its grid is that of the image: nothing is resampled."""
+    rng = np.random.default_rng(0)
+    gt = (rng.random((3, 4, 5)) < 0.4).astype(np.uint8)
+    pred = rng.random(gt.shape).astype(np.float32) if scores else (rng.random(gt.shape) < 0.5).astype(np.uint8)
+    region = np.zeros_like(gt)
+    region[1:] = 1
+    moved = (*SROW[:3], SROW[3] + 3, *SROW[4:])
+    masks = {"same": nifti(region), "moved": nifti(region, srow=moved), "fewer": nifti(region[:2])}
+    for side, data in {"gt": nifti(gt), "pred": nifti(pred), **masks}.items():
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "a.nii").write_bytes(data)
+    done = mm.evaluate(tmp_path / "gt", tmp_path / "pred", ["accuracy"], task="binary", mask=tmp_path / "same")
+    assert done.pooled.pixels == 2 * 4 * 5
+    assert done.value("accuracy") == ((gt == (pred >= 0.5)) & (region > 0)).sum() / 40
+    for side, said in (("moved", "lies elsewhere than its image: origin"), ("fewer", "of the mask differs from")):
+        words = [str(tmp_path / "gt"), str(tmp_path / "pred"), "--task", "binary", "--mask", str(tmp_path / side)]
+        assert main(["evaluate", *words]) == 3
+        err = capsys.readouterr().err
+        assert said in err
+        assert f"{side}/a.nii" in err
