@@ -24,6 +24,7 @@ FLOORS = (
     ("metrics", "pairing", "grouping"),
     ("counting", "class_files"),
     ("uncertainty", "store", "sending"),
+    ("tiling",),
     ("readings", "inspection", "significance"),
     ("evaluation",),
     ("comparison", "results", "execution", "advisor"),

@@ -118,7 +118,7 @@ class ObjectPlan:
             _ids(gt.map), _ids(found), ignore=self.ignore, mask=region,
             boundary=self.wanted.boundary, centres=self.wanted.centres,
         )  # fmt: skip
-        return _record(job, gt, pred, {Overlap.name: counts.to_bytes()})
+        return record_of(job, gt, pred, {Overlap.name: counts.to_bytes()})
 
     def digests(self, job: Job) -> Digests:
         """Of both files."""
@@ -143,7 +143,7 @@ class StackPlan:
             counts = overlap(gt.map.array, none if pred is None else pred.map.array, stack=True)
         except LabelError as error:
             raise error.at(job.gt if "ground truth" in error.message else job.pred or job.gt) from None
-        return replace(_record(job, gt, pred, {Overlap.name: counts.to_bytes()}), shape=shape)
+        return replace(record_of(job, gt, pred, {Overlap.name: counts.to_bytes()}), shape=shape)
 
     def digests(self, job: Job) -> Digests:
         """Of both files."""
@@ -197,11 +197,11 @@ def _count(job: Job, plan: Plan) -> Record:
         _check_numbers(gt, job.gt)
     region = None if job.region is None else region_of(job.region, gt.map, plan.max_pixels, plan.spacing)
     if job.pred is None:
-        counts = _without_prediction(gt.map.array, region)
-        _check(plan, counts.a, "ground truth", job.gt)
+        counts = without_prediction(gt.map.array, region)
+        check_labels(plan, counts.a, "ground truth", job.gt)
         shapes = _shapes(plan, gt.map, None, region, counts)
         none = _no_scores(plan, gt, region)
-        return _record(job, gt, None, {LabelCounts.name: counts.to_bytes(), **shapes, **none})
+        return record_of(job, gt, None, {LabelCounts.name: counts.to_bytes(), **shapes, **none})
     pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels, plan.spacing)
     if isinstance(pred, OpenedScores) and plan.task in ("auto", "binary"):
         return _count_floats(job, plan, gt, pred, region)
@@ -212,14 +212,14 @@ def _count(job: Job, plan: Plan) -> Record:
     counts = _labels(job, plan, gt, found, region)
     shapes = _shapes(plan, gt.map, found, region, counts)
     objects = _objects_of_integers(plan, gt, found.array, region)
-    return _record(job, gt, pred, {LabelCounts.name: counts.to_bytes(), **shapes, **objects})
+    return record_of(job, gt, pred, {LabelCounts.name: counts.to_bytes(), **shapes, **objects})
 
 
 def _labels(job: Job, plan: Plan, gt: Opened, pred: LabelMap, region: Region) -> LabelCounts:
     pair(gt.map, pred)
     counts = count_labels(gt.map.array, pred.array, region)
-    _check(plan, counts.a, "ground truth", job.gt)
-    _check(plan, counts.b, "prediction", job.pred or job.gt)
+    check_labels(plan, counts.a, "ground truth", job.gt)
+    check_labels(plan, counts.b, "prediction", job.pred or job.gt)
     return counts
 
 
@@ -236,13 +236,13 @@ def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: 
         found, kept = _scores(plan, gt, pred.scores, region, plan.logits)
     except DataError:
         if statistics:  # float labels of several classes
-            return _record(job, gt, pred, {**statistics, **shapes})
+            return record_of(job, gt, pred, {**statistics, **shapes})
         if not _two_valued(plan, gt, region):
             label_map(pred.scores)  # no question of scores: say what is wrong with these labels
         raise
     statistics |= joined(shapes, _shapes_of_scores(plan, gt.map, pred, region))
     statistics |= _objects(plan, gt, pred.scores, region, plan.logits)
-    return _record(job, gt, pred, {**statistics, ImageScores.name: kept.to_bytes()}, {Scores.name: found})
+    return record_of(job, gt, pred, {**statistics, ImageScores.name: kept.to_bytes()}, {Scores.name: found})
 
 
 def _shapes(plan: Plan, gt: LabelMap, pred: LabelMap | None, region: Region, counts: LabelCounts) -> dict[str, bytes]:
@@ -302,7 +302,7 @@ def _objects(plan: Plan, gt: Opened, score: NDArray[Any], region: Region, logits
     if not plan.objects:
         return {}
     found = object_scores(
-        gt.map, score, needs=plan.objects, ignore=plan.reading.ignore, mask=region, positive=_positive(plan),
+        gt.map, score, needs=plan.objects, ignore=plan.reading.ignore, mask=region, positive=positive_labels(plan),
         logits=logits,
     )  # fmt: skip
     return {ObjectScores.name: found.to_bytes()}
@@ -320,24 +320,32 @@ def _objects_of_integers(plan: Plan, gt: Opened, pred: NDArray[Any], region: Reg
 
 def _scores(plan: Plan, gt: Opened, score: NDArray[Any], region: Region, logits: bool) -> tuple[Scores, ImageScores]:
     """The histogram of a map, and what is kept of it by image."""
-    found = scores(gt.map, score, ignore=plan.reading.ignore, mask=region, positive=_positive(plan), logits=logits)
+    found = scores(
+        gt.map, score, ignore=plan.reading.ignore, mask=region, positive=positive_labels(plan), logits=logits
+    )
+    labels = np.unique(count_labels(gt.map.array, gt.map.array, region).a)
+    return found, kept_of(plan, found, labels)
+
+
+def kept_of(plan: Plan, found: Scores, labels: NDArray[np.int64]) -> ImageScores:
+    """What is kept of an image's exact histogram; `labels` are those of its ground truth."""
     exact = {name: parse(name).compute(found) for name in plan.curves}
-    labels = tuple(np.unique(count_labels(gt.map.array, gt.map.array, region).a).tolist())
-    return found, ImageScores.of(found, exact, plan.threshold, labels)
+    return ImageScores.of(found, exact, plan.threshold, tuple(labels.tolist()))
 
 
-def _positive(plan: Plan) -> list[int] | None:
+def positive_labels(plan: Plan) -> list[int] | None:
     """The labels that were said to be positive."""
     return None if plan.foreground == FOREGROUND else sorted(plan.foreground)
 
 
-def _record(
+def record_of(
     job: Job,
     gt: Opened,
     pred: Opened | OpenedScores | None,
     statistics: Mapping[str, bytes],
     pooled: Mapping[str, Scores] | None = None,
 ) -> Record:
+    """An image's record, of what was counted and what its files say."""
     notes = (*(f"ground truth: {n}" for n in gt.notes), *(f"prediction: {n}" for n in (pred.notes if pred else ())))
     return Record(
         job.name,
@@ -357,9 +365,16 @@ def region_of(
 ) -> NDArray[np.bool_]:
     """The pixels to count of an image (or only its shape). Raises LabelError where the mask lies elsewhere."""
     found = open_region(path, max_pixels, spacing)
-    region, shape = found.array, image.array.shape if isinstance(image, LabelMap) else image
-    if region.shape != shape:
-        raise LabelError(f"shape {region.shape} of the mask differs from {shape} of its image", path)
+    check_region(path, image, found)
+    region = found.array
+    return region if region.dtype == np.bool_ else region != 0
+
+
+def check_region(path: Path, image: LabelMap | tuple[int, ...], found: LabelMap) -> None:
+    """Raise LabelError where the mask of the pixels to count lies elsewhere than its image (or has another shape)."""
+    shape = image.array.shape if isinstance(image, LabelMap) else image
+    if found.array.shape != shape:
+        raise LabelError(f"shape {found.array.shape} of the mask differs from {shape} of its image", path)
     try:
         if isinstance(image, LabelMap):
             pair(image, found)
@@ -367,16 +382,16 @@ def region_of(
         raise LabelError(
             f"lies elsewhere than its image: {error.message.replace('prediction', 'mask')}", path
         ) from None
-    return region if region.dtype == np.bool_ else region != 0
 
 
-def _without_prediction(gt: NDArray[Any], region: Region) -> LabelCounts:
+def without_prediction(gt: NDArray[Any], region: Region) -> LabelCounts:
+    """The labels of a ground truth whose prediction is missing."""
     counts = count_labels(gt, gt, region)
     return LabelCounts(counts.a, np.full_like(counts.b, VOID), counts.n, counts.left_out)
 
 
-def _check(plan: Plan, seen: NDArray[np.int64], side: str, path: Path) -> None:
-    """Raise where a file holds labels that cannot be right whatever the other files hold."""
+def check_labels(plan: Plan, seen: NDArray[np.int64], side: str, path: Path) -> None:
+    """Raise LabelError where a file holds labels that cannot be right whatever the other files hold."""
     try:
         if plan.task == "binary":
             _check_binary(plan.reading, seen, side)

@@ -65,7 +65,7 @@ def engine(spec: str | Executor | None, workers: int | None) -> Generator[Engine
     Raises UsageError for a name that is none, and where an extra is missing or a cluster does not answer.
     """
     if isinstance(spec, Executor):
-        yield Engine(spec, workers or _size(spec))
+        yield Engine(spec, workers or size(spec))
         return
     kind, _, address = (spec or "threads").partition("://")
     if kind not in ENGINES or (address and kind not in ("dask", "ray")):
@@ -77,7 +77,7 @@ def engine(spec: str | Executor | None, workers: int | None) -> Generator[Engine
         yield made
 
 
-def _size(executor: Executor) -> int:
+def size(executor: Executor) -> int:
     """How many workers the user's executor has; as many as there are cores where it does not say."""
     client = getattr(executor, "_client", None)
     if client is not None and hasattr(client, "nthreads"):
@@ -133,7 +133,7 @@ def _dask(address: str, workers: int) -> Generator[Engine]:
         raise UsageError(f"no Dask scheduler answers at {address} ({error or type(error).__name__})") from None
     with client:
         _check_versions(set(client.run(_version).values()), address)
-        yield Engine(client.get_executor(), _size(client.get_executor()))
+        yield Engine(client.get_executor(), size(client.get_executor()))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from . import class_files, class_maps, detecting, panoptic, scored_masks
 from .concluding import Asked, clear, conclude, write
 from .counting import FOREGROUND, Counter, Digests, Job, ObjectPlan, Plan, StackPlan, digest_of
 from .deciding import STACK, Question, read_threshold
-from .engines import cores
+from .engines import cores, size
 from .errors import DataError, PairingError, UsageError, printable
 from .evaluation import Evaluation, default_metrics, needs_of, wanted_by
 from .execution import count_all
@@ -44,6 +44,7 @@ from .statistics.scores import Scores
 from .statistics.shape import Needs
 from .store import FILE, Store
 from .tasks import TASKS
+from .tiling import bounded
 from .uncertainty import Resampling
 
 __all__ = ["evaluate", "open_run"]
@@ -69,6 +70,7 @@ def evaluate(
     extra: Literal["stop", "skip"] = "stop",
     threshold: float | str = 0.5,
     max_pixels: int | None = None,
+    memory: int | str | None = None,
     executor: Executor | str | None = None,
     workers: int | None = None,
     shard: tuple[int, int] | str | None = None,
@@ -102,6 +104,9 @@ def evaluate(
     missing    what to do about ground truth without prediction: stop, count as "empty", or "skip"
     extra      what to do about predictions without ground truth: stop or "skip"
     threshold  score maps: the score from which on a pixel is foreground, or "best:dice" for the best of a metric
+    max_pixels  larger images are refused
+    memory     bytes for the program and all images that are counted at the same time, as in "2GB": larger ones are read
+               tile by tile where their format allows it (see tiling), and refused where not
     executor   any `concurrent.futures.Executor`, or "threads", "processes", "dask", "dask://host:port", "ray",
                "ray://host:port"; by default threads, `workers` of them
     shard      (i, n) or "i/n": count the i-th of n parts into `out` and stop there; `merge` makes a run of all parts,
@@ -173,6 +178,8 @@ def evaluate(
     else:
         plan = _plan(question, segments, chosen, max_pixels, wanted_by(chosen or ()))
     jobs = _jobs(question, pairing, segments)
+    if memory is not None:
+        plan = bounded(plan, memory, len(jobs), _together(executor, workers))
     if asked.shard is not None:
         first, every = asked.shard
         jobs = sorted(jobs, key=lambda job: job.name)[first - 1 :: every]
@@ -397,6 +404,11 @@ def _jobs(question: Question, pairing: Pairing, segments: panoptic.Data | None) 
     regions = _regions(question, pairing)
     of = segments.segments if segments else {}
     return [Job(p.name, p.gt, p.pred, regions.get(p.name), of.get(p.name)) for p in pairing.pairs]
+
+
+def _together(executor: Executor | str | None, workers: int | None) -> int:
+    """How many images are counted at the same time on one machine."""
+    return workers or (size(executor) if isinstance(executor, Executor) else cores())
 
 
 def _count(

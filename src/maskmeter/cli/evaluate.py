@@ -154,6 +154,11 @@ def data_options(command: Any) -> Any:
 )
 @click.option("--shard", metavar="I/N", help="Count the I-th of N parts into RUN; maskmeter merge joins them.")
 @click.option("--resume", is_flag=True, help="Go on with the run in RUN.")
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="As in 2GB: for the program and all images counted at a time; larger NPY and TIFF are read in tiles.",
+)
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--log", type=click.Choice(["json"]), help="Progress, notes and errors as lines of JSON on stderr.")
 @click.option(

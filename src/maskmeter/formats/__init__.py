@@ -4,6 +4,7 @@
     located(text) -> Path          of a file on this machine, or of a remote one
     decode(data, path) -> Raster   the format is decided by content, by the name alone only where it has no header
     read(path) -> Raster           both
+    pieces(path) -> Pieces | None  an image that is read box by box, None where its format cannot (see `_pieces`)
     read_photo(path)               photographs for pictures: other rules, see `photo`
 
 A file is read whole and strictly: it is exactly what its format promises, or a FormatError says in
@@ -20,10 +21,12 @@ from __future__ import annotations
 
 import os
 
+from ..errors import FormatError
 from . import _file
 from ._file import DEFAULT_MAX_BYTES, load
 from ._foreign import foreign
-from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster
+from ._pieces import Box, Pieces, boxes
+from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster, TooLarge
 from ._volume import digest, digest_of_file
 from .bitmaps import BMP, GIF, PNM
 from .lossy import LOSSY
@@ -34,12 +37,13 @@ from .nrrd import NRRD
 from .photo import read_photo
 from .png import PNG
 from .points import POINTS
-from .remote import address, located
+from .remote import address, is_remote, located
 from .tiff import TIFF
 
 __all__ = [
-    "DEFAULT_MAX_BYTES", "DEFAULT_MAX_PIXELS", "FORMATS", "SUFFIXES", "Format", "Raster",
-    "address", "decode", "digest", "digest_of_file", "load", "located", "read", "read_photo", "split_suffix",
+    "Box", "DEFAULT_MAX_BYTES", "DEFAULT_MAX_PIXELS", "FORMATS", "SUFFIXES", "Format", "Pieces", "Raster", "TooLarge",
+    "address", "boxes", "decode", "digest", "digest_of_file", "load", "located", "pieces", "read", "read_photo",
+    "split_suffix",
 ]  # fmt: skip
 
 FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, NRRD, METAIMAGE, POINTS, *LOSSY)
@@ -59,11 +63,29 @@ def read(path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS) -> 
 def decode(data: bytes, path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS) -> Raster:
     """What these bytes hold; `path` is the name they came under."""
     name = os.fspath(path)
-    head = data[:HEAD]
+    return _format(data[:HEAD], name).decode(data, name, max_pixels)
+
+
+def pieces(path: str | os.PathLike[str]) -> Pieces | None:
+    """A file of this machine, to be read box by box; None where it has to be read whole. Raises FormatError."""
+    name = os.fspath(path)
+    if is_remote(path) or not os.path.isfile(path):
+        return None
+    try:
+        with open(name, "rb") as file:
+            head = file.read(HEAD)
+        found = _format(head, name).pieces
+        return found and found(name)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {(error.strerror or str(error)).lower()}", name) from None
+
+
+def _format(head: bytes, name: str) -> Format:
+    """The format of a file that begins like this. Raises FormatError."""
     suffix = split_suffix(name)[1]
     promised = next((f for f in FORMATS if suffix in f.suffixes), None)
     bare = promised is not None and promised.bare
     found = promised if bare else next((f for f in FORMATS if f.matches(head)), None)
     if found is None or (found is not promised and promised is not None and found not in LOSSY):
         raise foreign(head, name, found, promised)
-    return found.decode(data, name, max_pixels)
+    return found

@@ -52,7 +52,8 @@ class Format:
     `decode(data, path, max_pixels)` reads the bytes of a whole file; `path` is for messages only. It
     raises FormatError for everything a file can do wrong, and checks what the header claims against
     `max_pixels` (see `check_size`) before it allocates or inflates. A format that is `bare` has no header: its
-    files are known by their names alone.
+    files are known by their names alone. `pieces(path)`, where a format has it, answers an image that is read box by
+    box (see `_pieces`), or None where this file has to be read whole.
     """
 
     name: str
@@ -60,9 +61,16 @@ class Format:
     matches: Callable[[bytes], bool]
     decode: Callable[[bytes, str, int], Raster]
     bare: bool = False
+    pieces: Callable[[str], Any] | None = None
 
 
 HEAD = 512
+
+
+class TooLarge(FormatError):
+    """An image has more pixels than it may have."""
+
+    pixels = 0
 
 
 def check_size(shape: tuple[int, ...], path: str, max_pixels: int) -> None:
@@ -72,11 +80,14 @@ def check_size(shape: tuple[int, ...], path: str, max_pixels: int) -> None:
         count *= n
     if count > max_pixels:
         size = " x ".join(map(str, shape[:8])) + (" x ..." if len(shape) > 8 else "")
-        raise FormatError(
+        error = TooLarge(
             f"claims a size of {size} = {count} pixels, above the limit of {max_pixels}; "
-            f"if that is right, raise the limit with --max-pixels {count}",
+            f"if that is right, raise the limit with --max-pixels {count}, or have NPY and TIFF read in tiles "
+            "with --memory 4GB",
             path,
         )
+        error.pixels = count
+        raise error
 
 
 def corrupt(what: str, error: Exception, path: str) -> FormatError:

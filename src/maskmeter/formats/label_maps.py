@@ -12,7 +12,7 @@ numbers that are all 0 and 1, or all 0 and 255. It looks like a volume, so someb
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, LabelError
 from ..labels import LabelSet
 from ..masks import LabelMap, Spacing, close, label_map
-from . import Raster, decode, digest, load
+from . import Box, Pieces, Raster, decode, digest, digest_of_file, load, pieces
 from .colors import labels_of_colors
 
 
@@ -49,6 +49,70 @@ class OpenedScores(NamedTuple):
     affine: tuple[float, ...] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class PieceMap:
+    """A file of labels or scores that is read box by box; `placed` is the raster of the whole with no array behind it.
+
+    The maps of all boxes together are what `open_label_map` would give.
+    """
+
+    path: Path
+    pieces: Pieces
+    placed: Raster
+    labels: LabelSet | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole."""
+        return self.pieces.shape
+
+    @property
+    def floats(self) -> bool:
+        """Whether it may be a map of scores."""
+        return not self.placed.rgb and self.placed.array.dtype.kind == "f"
+
+    def whole(self) -> LabelMap:
+        """The geometry of the whole; its array only has the shape and the type of a map of samples."""
+        array = np.broadcast_to(np.zeros((), self.placed.array.dtype), self.shape)
+        return LabelMap(array, spacing=self.placed.spacing, affine=self.placed.affine)
+
+    def part(self, box: Box) -> LabelMap:
+        """The labels of a box. Raises FormatError or LabelError naming the file."""
+        try:
+            return _label_map(self.pieces.part(box), self.labels)
+        except DataError as error:
+            raise error.at(self.path) from None
+
+    def samples(self, box: Box) -> NDArray[Any]:
+        """What stands in the file."""
+        return self.pieces.samples(box)
+
+    def opened(self) -> Opened:
+        """What is known of the file as a whole, its digest included."""
+        return Opened(self.whole(), digest_of_file(self.path), self.placed.notes)
+
+
+def open_pieces(path: Path, labels: LabelSet | None = None, spacing: Spacing | None = None) -> PieceMap | None:
+    """A file to be read box by box; None where it has to be read whole. Raises FormatError or LabelError naming it."""
+    found = pieces(path)
+    if found is None:
+        return None
+    tail = (3,) if found.facts.rgb else ()
+    whole = np.broadcast_to(np.zeros((), found.facts.array.dtype), (*found.shape, *tail))
+    try:
+        placed = _placed(replace(found.facts, array=whole), spacing)
+    except DataError as error:
+        raise error.at(path) from None
+    if placed.array.ndim < whole.ndim:
+        found = found.without(found.shape.index(1))
+    return PieceMap(path, found, placed, labels)
+
+
+def is_integral(samples: NDArray[Any]) -> bool:
+    """Whether floats are whole numbers, and so may be labels."""
+    return bool(np.isfinite(samples).all()) and bool((samples == np.rint(samples)).all())
+
+
 def open_label_map(
     path: Path, labels: LabelSet | None = None, max_pixels: int | None = None, spacing: Spacing | None = None
 ) -> Opened:
@@ -70,8 +134,7 @@ def open_prediction(
         raster = _placed(raster, spacing)
         if raster.rgb or raster.array.dtype.kind != "f":
             return _opened(raster, labels, digest)
-        whole = bool(np.isfinite(raster.array).all()) and bool((raster.array == np.rint(raster.array)).all())
-        found = _label_map(raster, labels) if whole else None
+        found = _label_map(raster, labels) if is_integral(raster.array) else None
         return OpenedScores(raster.array, found, digest, raster.notes, raster.spacing, raster.affine)
     except DataError as error:
         raise error.at(path) from None

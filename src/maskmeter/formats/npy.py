@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, printable
+from ._pieces import Box, Pieces, plain_samples, size_of
 from ._raster import Format, Raster, check_size, corrupt
 
 MAGIC = b"\x93NUMPY"
@@ -47,6 +48,26 @@ def decode(data: bytes, path: str, max_pixels: int) -> Raster:
     dtype, shape, fortran, start = _header(data[: _MAX_HEADER + 16], path)
     check_size(shape, path, max_pixels)
     return Raster(_array(memoryview(data)[start:], dtype, shape, fortran, path))
+
+
+def pieces(path: str) -> Pieces:
+    """An NPY file to be read box by box."""
+    with open(path, "rb") as file:
+        head = file.read(_MAX_HEADER + 16)
+    dtype, shape, fortran, start = _header(head, path)
+    if math.prod(shape) * dtype.itemsize > size_of(path) - start:
+        raise _truncated(dtype, shape, size_of(path) - start, path)
+
+    def samples(box: Box) -> NDArray[Any]:
+        if fortran:
+            part = plain_samples(path, start, dtype, shape[::-1], box[::-1]).T
+        else:
+            part = plain_samples(path, start, dtype, shape, box)
+        return _checked(part, path)
+
+    line = (1,) * (len(shape) - 1)
+    chunk = (*shape[:1], *line) if fortran else (*line, *shape[-1:])
+    return Pieces(shape, chunk, Raster(np.empty((0,) * len(shape), dtype.newbyteorder("="))), samples, loose=True)
 
 
 def decode_npz(data: bytes, path: str, max_pixels: int) -> Raster:
@@ -130,14 +151,8 @@ def _parse(text: bytes, path: str) -> tuple[np.dtype[Any], tuple[int, ...], bool
 def _array(body: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool, path: str) -> NDArray[Any]:
     count = math.prod(shape)
     if count * dtype.itemsize > len(body):
-        raise FormatError(
-            f"is a truncated NPY file: its shape {shape} of {dtype} takes {count * dtype.itemsize} bytes, "
-            f"the file has {len(body)}",
-            path,
-        )
-    flat = np.frombuffer(body, dtype, count) if count else np.empty(0, dtype)
-    if dtype == np.bool_ and (flat.view(np.uint8) > 1).any():
-        raise FormatError("is a corrupt NPY file: booleans that are neither 0 nor 1", path)
+        raise _truncated(dtype, shape, len(body), path)
+    flat = _checked(np.frombuffer(body, dtype, count) if count else np.empty(0, dtype), path)
     flat = flat.astype(dtype.newbyteorder("="), copy=False)
     try:
         return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
@@ -145,5 +160,19 @@ def _array(body: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], fortr
         raise FormatError("has an invalid NPY header: no array can have its shape", path) from None
 
 
-NPY = Format("NPY", (".npy",), lambda head: head.startswith(MAGIC), decode)
+def _truncated(dtype: np.dtype[Any], shape: tuple[int, ...], found: int, path: str) -> FormatError:
+    return FormatError(
+        f"is a truncated NPY file: its shape {shape} of {dtype} takes {math.prod(shape) * dtype.itemsize} bytes, "
+        f"the file has {found}",
+        path,
+    )
+
+
+def _checked(array: NDArray[Any], path: str) -> NDArray[Any]:
+    if array.dtype == np.bool_ and (array.view(np.uint8) > 1).any():
+        raise FormatError("is a corrupt NPY file: booleans that are neither 0 nor 1", path)
+    return array
+
+
+NPY = Format("NPY", (".npy",), lambda head: head.startswith(MAGIC), decode, pieces=pieces)
 NPZ = Format("NPZ", (".npz",), lambda head: head.startswith((b"PK\3\4", b"PK\5\6")), decode_npz)

@@ -10,6 +10,9 @@ Conventions
     Spacing is read only from stacks whose axes are Z, Y, X and whose ImageJ or OME header gives all three
     steps and a unit of length; a resolution for printers is not a voxel size.
 
+    Pieces. A file that lies on disk is read box by box where its pages are planes of strips or tiles, colours last; a
+    chunk is a strip or a tile, and the samples of one whole page that is not compressed.
+
 tifffile parses the file. It needs the package imagecodecs (extra `tiff`) to decompress; without it Pillow
 decompresses the pages of 1, 8 or 16 bits, so that LZW and Deflate work with the core dependencies.
 """
@@ -20,21 +23,26 @@ import importlib.util
 import io
 import logging
 import math
+import mmap
 import re
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from ._pieces import Box, Pieces, plain_samples, size_of
 from ._raster import Format, Raster, check_size, corrupt, drop_opaque_alpha
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
+
+Bytes = bytes | mmap.mmap
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _NONE = 1
@@ -59,28 +67,122 @@ def decode(data: bytes, path: str, max_pixels: int) -> Raster:
 
 
 def _read(file: TiffFile, data: bytes, path: str, max_pixels: int) -> Raster:
-    if not file.series:
-        raise FormatError("is a TIFF without an image", path)
-    series = file.series[0]
+    series = _checked(file, data, path, max_pixels)
     page = series.keyframe
-    _check_pages(file, path)
-    _check_kind(series, path)
-    check_size(tuple(n for n, axis in zip(series.shape, series.axes, strict=True) if axis != "S"), path, max_pixels)
-    check_size(page.chunks, path, max_pixels)  # a strip or tile may claim more than the image it is part of
-    _check_extent(series, data, path)
     if page.compression == _NONE or _has_imagecodecs():
         array = series.asarray(maxworkers=1)
     else:
         array = _decompressed_by_pillow(series, data, path)
     array, rgb, notes = _samples(array, series, path)
+    return _raster(file, array, rgb, notes)
+
+
+def _checked(file: TiffFile, data: Bytes, path: str, max_pixels: int | None = None) -> TiffPageSeries:
+    """The images of a file that is whole and of a kind that is read."""
+    if not file.series:
+        raise FormatError("is a TIFF without an image", path)
+    _check_pages(file, path)
+    series = file.series[0]
+    _check_kind(series, path)
+    if max_pixels is not None:
+        shape = tuple(n for n, axis in zip(series.shape, series.axes, strict=True) if axis != "S")
+        check_size(shape, path, max_pixels)
+        check_size(series.keyframe.chunks, path, max_pixels)  # which may claim more than the image they are part of
+    _check_extent(series, data, path)
+    return series
+
+
+def _raster(file: TiffFile, array: NDArray[Any], rgb: bool, notes: tuple[str, ...]) -> Raster:
+    page = file.series[0].keyframe
     if page.photometric == _WHITE_IS_ZERO:
         notes += ("white is stored as 0 (MinIsWhite): values are read as stored, not inverted",)
     if (turned := page.tags.valueof(274, 1)) != 1:
         notes += (f"TIFF orientation {turned} is not applied: labels are read as stored",)
-    return Raster(array, rgb, page.bitspersample, _palette(series), _spacing(file), notes)
+    return Raster(array, rgb, page.bitspersample, _palette(file.series[0]), _spacing(file), notes)
 
 
-def _check_chain(data: bytes, path: str) -> None:
+def pieces(path: str) -> Pieces | None:
+    """A TIFF file to be read box by box; None where it has to be read whole."""
+    from tifffile import TiffFile
+
+    if not size_of(path):
+        return None
+    try:
+        with open(path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            _check_chain(data, path)
+            with _quiet(), TiffFile(path, _multifile=False) as file:
+                return _in_pieces(file, data, path)
+    except FormatError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a parser of hostile bytes meets
+        raise corrupt("TIFF", error, path) from None
+
+
+def _in_pieces(file: TiffFile, data: Bytes, path: str) -> Pieces | None:
+    series = _checked(file, data, path)
+    page = series.keyframe
+    plain = series.dataoffset is not None and page.compression == _NONE and page.bitspersample % 8 == 0
+    if page.axes not in ("YX", "YXS") or not (page.compression == _NONE or _has_imagecodecs()):
+        return None
+    channels = page.shape[2:]
+    shape = series.shape[: len(series.shape) - len(channels)]
+    empty, rgb, notes = _samples(np.empty((0,) * len(shape) + channels, series.dtype), series, path)
+    facts = _raster(file, empty, rgb, notes)
+    if plain:
+        dtype, start = series.dtype.newbyteorder(file.byteorder), series.dataoffset or 0
+
+        def lying(box: Box) -> NDArray[Any]:
+            whole = tuple(slice(0, n) for n in channels)
+            return _samples(plain_samples(path, start, dtype, series.shape, (*box, *whole)), series, path)[0]
+
+        return Pieces(shape, (1,) * (len(shape) - 1) + shape[-1:], facts, lying, loose=True)
+    places = [list(zip(p.dataoffsets, p.databytecounts, strict=True)) for p in series.pages if p is not None]
+    chunk, decoded = tuple(page.chunks[:2]), page.decode
+    across = -(-page.shape[1] // chunk[1])
+
+    def chunked(box: Box) -> NDArray[Any]:
+        lead, plane = [range(s.start, s.stop) for s in box[:-2]], box[-2:]
+        out = np.zeros((*(s.stop - s.start for s in box), *channels), series.dtype.newbyteorder("="))
+        flat = out.reshape(-1, *out.shape[len(lead) :])
+        with open(path, "rb") as opened:
+            for target, at in zip(flat, product(*lead), strict=True):
+                number = int(np.ravel_multi_index(at, shape[:-2])) if lead else 0
+                for index in _touched(plane, chunk, across):
+                    start, count = places[number][index]
+                    opened.seek(start)
+                    segment, (_, _, row, column, _), _ = decoded(opened.read(count), index)
+                    if segment is not None:
+                        _paste(target, segment[0] if channels else segment[0, :, :, 0], row, column, plane)
+        return _samples(out, series, path)[0]
+
+    def samples(box: Box) -> NDArray[Any]:
+        try:
+            with _quiet():
+                return chunked(box)
+        except FormatError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a decoder of hostile bytes meets
+            raise corrupt("TIFF", error, path) from None
+
+    return Pieces(shape, (1,) * (len(shape) - 2) + chunk, facts, samples)
+
+
+def _touched(plane: Box, chunk: tuple[int, ...], across: int) -> Iterator[int]:
+    """The numbers of the strips or tiles that hold a part of a box."""
+    rows, columns = (range(s.start // c, -(-s.stop // c)) for s, c in zip(plane, chunk, strict=True))
+    return (row * across + column for row in rows for column in columns)
+
+
+def _paste(target: NDArray[Any], segment: NDArray[Any], row: int, column: int, plane: Box) -> None:
+    """Write what a strip or tile at a row and column holds of a box."""
+    (top, bottom), (left, right) = ((s.start, s.stop) for s in plane)
+    rows = slice(max(row, top), min(row + segment.shape[0], bottom))
+    columns = slice(max(column, left), min(column + segment.shape[1], right))
+    part = segment[rows.start - row : rows.stop - row, columns.start - column : columns.stop - column]
+    target[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = part
+
+
+def _check_chain(data: Bytes, path: str) -> None:
     """The chain of page headers ends as it should: tifffile takes a broken chain for the end of the file."""
     order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
     word, count_bytes, entry, at = (8, 8, 20, 8) if data[2:4] in (b"+\0", b"\0+") else (4, 2, 12, 4)
@@ -116,7 +218,7 @@ def _check_kind(series: TiffPageSeries, path: str) -> None:
         raise FormatError(f"holds samples of dtype {page.dtype}; labels are integers, scores floats as well", path)
 
 
-def _check_extent(series: TiffPageSeries, data: bytes, path: str) -> None:
+def _check_extent(series: TiffPageSeries, data: Bytes, path: str) -> None:
     """Every strip or tile lies inside the file, and uncompressed ones hold as many bytes as the image."""
     if series.dataoffset is not None:  # ImageJ writes one header for a whole stack
         parts = [(series.dataoffset, series.nbytes)]
@@ -257,4 +359,4 @@ def _quiet() -> Generator[None]:
         _Quiet.reading.now = False
 
 
-TIFF = Format("TIFF", (".tif", ".tiff"), lambda head: head.startswith(_MAGIC), decode)
+TIFF = Format("TIFF", (".tif", ".tiff"), lambda head: head.startswith(_MAGIC), decode, pieces=pieces)
