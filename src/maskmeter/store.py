@@ -70,7 +70,7 @@ class Store:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
-        self._names: dict[str, int] = dict(connection.execute("SELECT name, id FROM images"))
+        self._count: int = connection.execute("SELECT count(*) FROM images").fetchone()[0]
         self._pooled: dict[str, Additive] = {}
 
     @classmethod
@@ -125,10 +125,10 @@ class Store:
 
     def add(self, records: Iterable[Record]) -> None:
         """Keep a batch of images, all of them or, when the process dies, none."""
+        new, touched = 0, dict[str, Additive]()
         with self._whole():
-            touched: dict[str, Additive] = {}
             for r in records:
-                if r.name in self._names:
+                if r.name in self:
                     raise MergeError(f"image {printable(r.name)} is already in {self.path}")
                 row = (
                     r.name,
@@ -141,13 +141,14 @@ class Store:
                     json.dumps(r.notes),
                 )
                 at = self._db.execute(_NEW_IMAGE, row).lastrowid
-                self._names[r.name] = at or 0
                 self._db.executemany(
                     "INSERT INTO statistics VALUES (?, ?, ?)", [(at, k, v) for k, v in r.statistics.items()]
                 )
                 add_up(touched, r.pooled)
+                new += 1
             for name, more in touched.items():
                 self._add_pooled(name, more)
+        self._count += new
 
     def _add_pooled(self, name: str, more: Additive) -> None:
         if name not in self._pooled and (before := self.pooled(name)) is not None:
@@ -166,22 +167,25 @@ class Store:
         with self._whole():
             if names and self._db.execute("DELETE FROM pooled").rowcount:
                 self._pooled.clear()
-                names = list(self._names)
+                names = self.names()
             for name in names:
-                at = self._names.pop(name)
+                at = self._id(name)
                 self._db.execute("DELETE FROM statistics WHERE image = ?", (at,))
                 self._db.execute("DELETE FROM values_ WHERE image = ?", (at,))
                 self._db.execute("DELETE FROM images WHERE id = ?", (at,))
+        self._count -= len(names)
 
     def absorb(self, other: Store, made_by: Mapping[str, Callable[[bytes], Additive]]) -> None:
         """Take in all images of another store. `made_by` reads the sums that are not kept by image, by their names.
 
         Raises MergeError where an image is in both.
         """
-        if twice := min(self._names.keys() & other._names.keys(), default=None):
-            raise MergeError(f"image {printable(twice)} is in {other.path.parent} and in a run merged before it")
         self._db.execute("ATTACH ? AS other", (str(other.path),))
         try:
+            both = "SELECT min(CAST(name AS BLOB)) FROM images JOIN other.images USING (name)"
+            if (twice := self._db.execute(both).fetchone()[0]) is not None:
+                name = printable(twice.decode())
+                raise MergeError(f"image {name} is in {other.path.parent} and in a run merged before it")
             with self._whole():
                 (shift,) = self._db.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
                 self._db.execute(
@@ -193,19 +197,26 @@ class Store:
                     self._add_pooled(name, made_by[name](data))
         finally:
             self._db.execute("DETACH other")
-        self._names.update((name, at + shift) for name, at in other._names.items())
+        self._count += len(other)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return self._count
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return self._db.execute("SELECT 1 FROM images WHERE name = ?", (name,)).fetchone() is not None
 
     def names(self) -> Sequence[str]:
-        return sorted(self._names)
+        return [name for (name,) in self._db.execute("SELECT name FROM images ORDER BY CAST(name AS BLOB)")]
+
+    def _id(self, name: str) -> int:
+        """The number of an image. Raises KeyError."""
+        found = self._db.execute("SELECT id FROM images WHERE name = ?", (name,)).fetchone()
+        if found is None:
+            raise KeyError(name)
+        return found[0]
 
     def __getitem__(self, name: str) -> Record:
-        at = self._names[name]
+        at = self._id(name)
         shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes = self._db.execute(
             "SELECT shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes FROM images WHERE id = ?",
             (at,),
@@ -266,7 +277,7 @@ class Store:
                 [(number[m], kind[c], *rest) for m, c, *rest in results],
             )
             for image, line in values:
-                self._db.executemany(f"INSERT INTO values_ VALUES ({self._names[image]}, ?, ?, ?)", line)
+                self._db.executemany(f"INSERT INTO values_ VALUES ({self._id(image)}, ?, ?, ?)", line)
 
     def settle(self) -> None:
         """Fold the write-ahead log into the file, so that the run is one file again.
