@@ -1,12 +1,15 @@
 """What large runs cost: engines side by side, memory against the number of images, statistics of millions of images.
 
     python benchmarks/scale.py engines [--images 2000] [--rounds 3]
+    python benchmarks/scale.py waiting [--images 2000]
     python benchmarks/scale.py memory [--images 1000 10000 100000]
     python benchmarks/scale.py statistics [--images 1000000] [--shards 4]
 
 engines     one data set counted by threads, processes, Dask and Ray with two workers each, after a first small run so
             that clusters are up; the engines take turns. Seconds of the clock, the best of the rounds, and seconds of
             CPU of all processes.
+waiting     the same engines with images that take 10 ms of waiting each and no work: what an engine adds to that is its
+            own, also on a machine that is busy with other things.
 memory      the peak of one process that counts and writes so many small images.
 statistics  no image at all: statistics as they come from 19 classes are written into stores of shards, merged and
             concluded with intervals.
@@ -23,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -119,6 +123,44 @@ def engines(images: int, rounds: int) -> None:
         print(f"| {name} | {images / clock:.0f} | {cpu:.1f} | {clock / base:.2f} |")
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Counts nothing; every image takes its time."""
+
+    seconds: float = 0.01
+
+    def count(self, job: Any) -> Any:
+        from maskmeter.records import Record
+
+        time.sleep(self.seconds)
+        return Record(job.name, {"labels": bytes(600)}, (1024, 1024), str(job.gt), str(job.pred), None, ("0" * 64,) * 2)
+
+    def digests(self, job: Any) -> tuple[None, None]:
+        return None, None
+
+
+def waiting(images: int, workers: int = 2) -> None:
+    from scale import Waiting as Importable  # by the workers, too
+
+    from maskmeter.counting import Job
+    from maskmeter.engines import engine
+    from maskmeter.execution import count_all
+    from maskmeter.records import Memory
+
+    jobs = [
+        Job(f"image_{i:08d}", Path(f"/data/gt/{i:08d}.png"), Path(f"/data/pred/{i:08d}.png")) for i in range(images)
+    ]
+    print(f"{images} images of 10 ms, {workers} workers: {images * 0.01 / workers:.1f} s at best\n")
+    print("| engine | clock s | over the best |\n|---|---:|---:|")
+    for name in ("threads", "processes", "dask", "ray"):
+        with engine(name, workers) as made:
+            count_all(jobs[:100], Importable(), Memory(), made.executor, workers)
+            clock = time.perf_counter()
+            count_all(jobs, Importable(), Memory(), made.executor, workers)
+            took = time.perf_counter() - clock
+        print(f"| {name} | {took:.1f} | {took * workers / (images * 0.01) - 1:.0%} |", flush=True)
+
+
 MEMORY = """
 import sys, time
 from maskmeter import evaluate
@@ -203,7 +245,7 @@ def statistics(images: int, shards: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["engines", "memory", "statistics"])
+    parser.add_argument("what", choices=["engines", "waiting", "memory", "statistics"])
     parser.add_argument("--images", type=int, nargs="+")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shards", type=int, default=4)
@@ -211,6 +253,10 @@ def main() -> None:
     print(f"Processor: {processor()}, {os.cpu_count()} cores\n")
     if given.what == "engines":
         engines((given.images or [2000])[0], given.rounds)
+    elif given.what == "waiting":
+        os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+        os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+        waiting((given.images or [2000])[0])
     elif given.what == "memory":
         memory(given.images or [1000, 10_000, 100_000])
     else:

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import PairingError, UsageError, printable
-from .formats import load, located, split_suffix
+from .formats import is_image, is_zarr, load, located, split_suffix
 from .formats.remote import files_below, is_remote
 
 
@@ -63,7 +63,7 @@ def find_pairs(gt: Path, pred: Path, pairs: str | None = None) -> Pairing:
     """Pair the files of `gt` and `pred`; `pairs` is a template or the path of a CSV file."""
     if pairs is not None and (is_remote(pairs) or os.path.isfile(pairs) or "=" not in pairs):
         return _by_csv(located(pairs), gt, pred)
-    if pairs is None and (gt.is_file() or pred.is_file()):
+    if pairs is None and (is_image(gt) or is_image(pred)):
         return _single(gt, pred)
     left, right = files_of(gt, "ground truth"), files_of(pred, "prediction")
     return _by_name(left, right) if pairs is None else _by_template(left, right, pairs)
@@ -173,7 +173,9 @@ def _walk(root: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
                 continue
             path = below + entry.name
             stem, suffix = split_suffix(entry.name)
-            if entry.is_dir():
+            if is_zarr(entry.path):
+                yield path, below + stem
+            elif entry.is_dir():
                 folders.append((path + "/", (*outer, here)))
             elif not suffix:
                 passed_over.append(path)
@@ -233,7 +235,7 @@ def _single(gt: Path, pred: Path) -> Pairing:
     for here, there in ((gt, pred), (pred, gt)):
         if not here.exists():
             raise PairingError("no such file", here)
-        if not here.is_file():
+        if not is_image(here):
             raise PairingError(
                 f"a folder, while {printable(os.fspath(there))} is one file; give two files or two folders", here
             )
@@ -424,7 +426,7 @@ def _locate(cell: str, roots: list[Path], table: Path, line: int) -> Path | None
         return located(cell)
     for root in roots:
         # A remote file is not asked for here, one by one; the worker that reads it says where it is missing.
-        if is_remote(path := root / cell) or os.path.isfile(path):
+        if is_remote(path := root / cell) or is_image(path):
             return path
     where = " or ".join(dict.fromkeys(printable(os.fspath(root)) for root in roots))
     raise PairingError(

@@ -8,7 +8,7 @@ Conventions
     components) is refused for such an image.
 
     Memory is that of the program and of all images that are counted at the same time. Each may take an equal share of
-    what the program itself leaves. An image whose files take less is read whole. NPY and TIFF are read in tiles
+    what the program itself leaves. An image whose files take less is read whole. NPY, TIFF and Zarr are read in tiles
     of whole chunks as far as these fit; a larger image of any other format is refused.
 
     The histogram of floats is exact, so it grows with the distinct scores of an image; one that outgrows its share is
@@ -136,7 +136,7 @@ class Bounded:
             )
             if isinstance(self.plan, Plan):
                 raise DataError(
-                    f"cannot be read in tiles, and {room}, or save it as NPY or tiled TIFF", _whole_only(job)
+                    f"cannot be read in tiles, and {room}, or save it as NPY, tiled TIFF or Zarr", _whole_only(job)
                 ) from None
             raise DataError(f"has to be read whole for what is asked, and {room}", error.path) from None
 

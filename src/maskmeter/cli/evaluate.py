@@ -157,7 +157,7 @@ def data_options(command: Any) -> Any:
 @click.option(
     "--memory",
     metavar="SIZE",
-    help="As in 2GB: for the program and all images counted at a time; larger NPY and TIFF are read in tiles.",
+    help="As in 2GB: for the program and all images counted at a time; larger NPY, TIFF and Zarr are read in tiles.",
 )
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--log", type=click.Choice(["json"]), help="Progress, notes and errors as lines of JSON on stderr.")

@@ -26,7 +26,7 @@ from . import _file
 from ._file import DEFAULT_MAX_BYTES, load
 from ._foreign import foreign
 from ._pieces import Box, Pieces, boxes
-from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster, TooLarge
+from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster, TooLarge, check_size
 from ._volume import digest, digest_of_file
 from .bitmaps import BMP, GIF, PNM
 from .lossy import LOSSY
@@ -39,14 +39,31 @@ from .png import PNG
 from .points import POINTS
 from .remote import address, is_remote, located
 from .tiff import TIFF
+from .zarr import ZARR, is_image, is_zarr
+from .zarr import pieces as zarr_pieces
 
 __all__ = [
     "Box", "DEFAULT_MAX_BYTES", "DEFAULT_MAX_PIXELS", "FORMATS", "SUFFIXES", "Format", "Pieces", "Raster", "TooLarge",
-    "address", "boxes", "decode", "digest", "digest_of_file", "load", "located", "pieces", "read", "read_photo",
-    "split_suffix",
+    "address", "boxes", "decode", "digest", "digest_of_file", "is_image", "is_zarr", "load", "located", "pieces",
+    "read", "read_photo", "read_with_digest", "split_suffix",
 ]  # fmt: skip
 
-FORMATS: tuple[Format, ...] = (PNG, TIFF, NPY, NPZ, BMP, GIF, PNM, NIFTI, NIFTI_GZ, NRRD, METAIMAGE, POINTS, *LOSSY)
+FORMATS: tuple[Format, ...] = (
+    PNG,
+    TIFF,
+    NPY,
+    NPZ,
+    BMP,
+    GIF,
+    PNM,
+    NIFTI,
+    NIFTI_GZ,
+    NRRD,
+    METAIMAGE,
+    POINTS,
+    ZARR,
+    *LOSSY,
+)
 SUFFIXES: tuple[str, ...] = tuple(sorted((s for f in FORMATS for s in f.suffixes), key=lambda s: (-len(s), s)))
 
 
@@ -56,8 +73,18 @@ def split_suffix(name: str) -> tuple[str, str]:
 
 
 def read(path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS) -> Raster:
-    """What the file holds."""
-    return decode(load(path), path, max_pixels)
+    """What the file, or the folder that is an image, holds."""
+    return read_with_digest(path, max_pixels)[0]
+
+
+def read_with_digest(path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Raster, str]:
+    """The same, and the digest of its bytes."""
+    if is_zarr(path):
+        found = zarr_pieces(os.fspath(path))
+        check_size(found.shape, os.fspath(path), max_pixels)
+        return found.whole(), digest_of_file(path)
+    data = load(path)
+    return decode(data, path, max_pixels), digest(data, path)
 
 
 def decode(data: bytes, path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS) -> Raster:
@@ -69,7 +96,11 @@ def decode(data: bytes, path: str | os.PathLike[str], max_pixels: int = DEFAULT_
 def pieces(path: str | os.PathLike[str]) -> Pieces | None:
     """A file of this machine, to be read box by box; None where it has to be read whole. Raises FormatError."""
     name = os.fspath(path)
-    if is_remote(path) or not os.path.isfile(path):
+    if is_remote(path):
+        return None
+    if is_zarr(path):
+        return zarr_pieces(name)
+    if not os.path.isfile(path):
         return None
     try:
         with open(name, "rb") as file:

@@ -55,7 +55,12 @@ class Pieces:
             return self.samples((*box[:axis], slice(0, 1), *box[axis:])).squeeze(axis)
 
         shape, chunk = ((*x[:axis], *x[axis + 1 :]) for x in (self.shape, self.chunk))
-        return replace(self, shape=shape, chunk=chunk, samples=samples)
+        empty = self.facts.array.reshape((0,) * (self.facts.array.ndim - 1))
+        return replace(self, shape=shape, chunk=chunk, samples=samples, facts=replace(self.facts, array=empty))
+
+    def whole(self) -> Raster:
+        """All of it. Raises FormatError."""
+        return self.part(tuple(slice(0, n) for n in self.shape))
 
 
 def boxes(shape: Sequence[int], chunks: Sequence[Sequence[int]], most: int) -> Iterator[Box]:

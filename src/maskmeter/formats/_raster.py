@@ -82,7 +82,7 @@ def check_size(shape: tuple[int, ...], path: str, max_pixels: int) -> None:
         size = " x ".join(map(str, shape[:8])) + (" x ..." if len(shape) > 8 else "")
         error = TooLarge(
             f"claims a size of {size} = {count} pixels, above the limit of {max_pixels}; "
-            f"if that is right, raise the limit with --max-pixels {count}, or have NPY and TIFF read in tiles "
+            f"if that is right, raise the limit with --max-pixels {count}, or have NPY, TIFF and Zarr read in tiles "
             "with --memory 4GB",
             path,
         )

@@ -57,10 +57,27 @@ def digest(data: bytes, path: str | os.PathLike[str]) -> str:
     return found.hexdigest()
 
 
+def digest_of_folder(path: str | os.PathLike[str]) -> str:
+    """Of the paths and bytes of all files below, without holding one in memory."""
+    names = sorted(
+        os.path.relpath(os.path.join(folder, name), path) for folder, _, files in os.walk(path) for name in files
+    )
+    found = sha256()
+    for name in names:
+        at = os.path.join(path, name)
+        found.update(f"{name}\0{os.path.getsize(at)}\0".encode("utf-8", "surrogateescape"))
+        with open(at, "rb") as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+    return found.hexdigest()
+
+
 def digest_of_file(path: str | os.PathLike[str]) -> str:
     """The same digest, without holding the file in memory. Raises FormatError and OSError."""
     if is_remote(path) or os.fspath(path).lower().endswith(DETACHED):
         return digest(load(path), path)
+    if os.path.isdir(path):
+        return digest_of_folder(path)
     with open(path, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
 

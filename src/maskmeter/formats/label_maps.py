@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, LabelError
 from ..labels import LabelSet
 from ..masks import LabelMap, Spacing, close, label_map
-from . import Box, Pieces, Raster, decode, digest, digest_of_file, load, pieces
+from . import Box, Pieces, Raster, digest_of_file, pieces, read_with_digest
 from .colors import labels_of_colors
 
 
@@ -166,9 +166,7 @@ def _opened(raster: Raster, labels: LabelSet | None, digest: str) -> Opened:
 
 
 def _read(path: Path, max_pixels: int | None) -> tuple[Raster, str]:
-    data = load(path)
-    raster = decode(data, path) if max_pixels is None else decode(data, path, max_pixels)
-    return raster, digest(data, path)
+    return read_with_digest(path) if max_pixels is None else read_with_digest(path, max_pixels)
 
 
 def _placed(raster: Raster, spacing: Spacing | None) -> Raster:
