@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 import maskmeter as mm
 from maskmeter import tiling
 from maskmeter.counting import Job, Plan
-from maskmeter.formats import boxes
+from maskmeter.formats import boxes, read_with_digest
 from maskmeter.run import evaluate
 from maskmeter.statistics.confusion import Reading, count_labels
 from maskmeter.tiling import Bounded, added, read_memory
@@ -233,3 +234,12 @@ def test_pairs_that_do_not_fit_are_refused_in_tiles_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("given", "size"), [("2GB", 2 * 10**9), ("1.5 GiB", 3 << 29), ("500m", 5 * 10**8), (7, 7)])
 def test_sizes(given: Any, size: int) -> None:
     assert read_memory(given) == size
+
+
+def test_an_image_too_large_for_a_picture_has_none(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from maskmeter.report import pictures
+
+    done = evaluate(data / "semantic" / "gt", data / "semantic" / "pred", metrics=["iou"])
+    monkeypatch.setattr("maskmeter.formats.label_maps.read_with_digest", partial(read_with_digest, max_pixels=99))
+    with pytest.raises(pictures.Unavailable, match="its ground truth is too large for a picture"):
+        pictures.reopen(done.records["0"], done.facts)

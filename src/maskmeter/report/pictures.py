@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..class_maps import class_first, class_sources, greatest, open_class_scores
 from ..errors import DataError
 from ..evaluation import Facts
-from ..formats import located
+from ..formats import TooLarge, located
 from ..formats.label_maps import Opened, OpenedScores, open_prediction
 from ..formats.panoptic import open_ids
 from ..kernels import LabelRuns
@@ -151,6 +151,8 @@ def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[A
             array = opened.scores if facts.scores and side == "prediction" else label_map(opened.scores).array
         else:
             array = opened.map.array
+    except TooLarge:
+        raise Unavailable(f"its {side} is too large for a picture") from None
     except DataError as error:
         raise Unavailable(f"its {side} cannot be read any more: {error.message}") from None
     if digest is not None and opened.digest != digest:
