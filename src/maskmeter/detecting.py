@@ -371,7 +371,20 @@ def _read(gt: Path, pred: Path, convention: str | None, on: str, threads: int) -
     annotations = read_annotations(gt, threads)
     if convention is None and annotations.images.negative is not None:
         rules = LVIS
-    return Data(annotations, read_results(pred, annotations, threads), rules, on, threads)
+    results = read_results(pred, annotations, threads)
+    if on == "box":
+        for side, root in ((annotations, "$.annotations"), (results, "$")):
+            _no_negative(side, root)
+    return Data(annotations, results, rules, on, threads)
+
+
+def _no_negative(side: Annotations | Results, root: str) -> None:
+    """Boxes have widths and heights from 0 on. Raises DataError."""
+    wrong = np.flatnonzero((side.box[:, 2:] < 0).any(axis=1))
+    if wrong.size:
+        more = f" (and {wrong.size - 1:,} more like this)" if wrong.size > 1 else ""
+        said = "bbox has a negative width or height; it is x, y, width, height"
+        raise DataError(f"{said} - at `{root}[{side.row[wrong[0]]}].bbox`{more}", side.path)
 
 
 def reopen(record: Record, facts: Facts) -> Data:
@@ -504,7 +517,8 @@ def _empty(data: Data) -> list[str]:
     if not bare.size:
         return []
     at = f"{source.root}[{source.row[bare[0]]}].segmentation"
-    return [f"{bare.size:,} annotations have a mask that covers no pixel of the image, the first at `{at}`"]
+    many = "annotation has" if bare.size == 1 else "annotations have"
+    return [f"{bare.size:,} {many} a mask that covers no pixel of the image, the first at `{at}`"]
 
 
 def _cut(data: Data) -> list[str]:
@@ -513,9 +527,8 @@ def _cut(data: Data) -> list[str]:
     key = r.image if data.rules.per_image else r.image * len(data.annotations.categories) + r.category
     left = int(np.maximum(np.bincount(key) - most, 0).sum()) if key.size else 0
     of = "detections" if data.rules.per_image else "detections of a class"
-    said = (
-        f"{left:,} detections left out: at most {most} {of} count in an image (maxDets), those of the greatest scores"
-    )
+    kept = f"at most {most} {of} count in an image (maxDets), those of the greatest scores"
+    said = f"{left:,} detection{'s' if left > 1 else ''} left out: {kept}"
     return [said] if left else []
 
 
@@ -542,4 +555,9 @@ def _differences(a: Floats, b: Floats) -> str:
     moved = [
         (n, x, y) for n, x, y in zip(TWELVE, a.tolist(), b.tolist(), strict=True) if x != y and not (x != x and y != y)
     ]
-    return ", ".join(f"{n} {x:.6g} -> {y:.6g}" for n, x, y in moved if abs(x - y) > 1e-12 or x != x or y != y)
+    kept = [(n, x, y) for n, x, y in moved if abs(x - y) > 1e-12 or x != x or y != y]
+    return ", ".join(f"{n} {_figure(x)} -> {_figure(y)}" for n, x, y in kept)
+
+
+def _figure(x: float) -> str:
+    return f"{x:.6g}" if x == x else "undefined"

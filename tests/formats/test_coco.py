@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from maskmeter.cli import main
-from maskmeter.errors import FormatError
+from maskmeter.detecting import read_detections
+from maskmeter.errors import DataError, FormatError
 from maskmeter.formats.coco import Annotations, Results, is_detection, read_annotations, read_results
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
@@ -156,6 +157,54 @@ def test_annotations_of_unlisted_images_are_left_out(tmp_path: Path) -> None:
     assert gt.row.tolist() == [1]
     assert gt.segmentation.mask_offsets.tolist() == [0, 0]
     assert gt.segmentation.counts.tolist() == [1, 3, 20]
+
+
+def named(gt: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Give images, categories and annotations names for ids; in order "00" and "x" are images 7 and 3."""
+    images, kinds = {7: "00", 3: "x"}, {9: "cat", 2: "dog"}
+    for side in (gt["annotations"], results):
+        for r in side:
+            r["image_id"], r["category_id"] = images[r["image_id"]], kinds[r["category_id"]]
+    for a in gt["annotations"]:
+        a["id"] = f"annotation-{a['id']}"
+    for listed, names in ((gt["images"], images), (gt["categories"], kinds)):
+        for r in listed:
+            r["id"] = names[r["id"]]
+
+
+def test_ids_may_be_names(tmp_path: Path) -> None:
+    gt, results = copy.deepcopy(GT), copy.deepcopy(RESULTS)
+    named(gt, results)
+    a = read_annotations(written(tmp_path / "gt.json", gt))
+    r = read_results(written(tmp_path / "dt.json", results), a)
+    assert a.images.id.tolist() == [0, 1] and a.images.name == ["b.png", "a.png"] and a.image.tolist() == [0, 1]
+    assert a.categories.name == ["cat", "dog"] and a.category.tolist() == [1, 0] and sorted(a.id.tolist()) == [1, 2]
+    assert r.image.tolist() == [1, 0] and r.category.tolist() == [1, 0]
+    said = " ".join(a.repairs)
+    assert "image_id is a name: numbered in the order of the names (at `$.images[0].id` and 1 more)" in said
+    assert "category_id is a name" in said and "no id that is a number" in said
+    results[0]["image_id"] = "y"
+    with pytest.raises(FormatError, match=r"image_id does not exist in the ground truth .* at `\$\[0\].image_id`"):
+        read_results(written(tmp_path / "dt.json", results), a)
+    results[0]["image_id"] = 3
+    with pytest.raises(FormatError, match=r"image_id is 3, where the ids of the ground truth are names - at `\$\[0\]"):
+        read_results(written(tmp_path / "dt.json", results), a)
+    gt["annotations"] = []
+    assert read_annotations(written(tmp_path / "gt.json", gt)).images.id.tolist() == [0, 1]
+
+
+def test_polygons_need_the_size_of_their_image(tmp_path: Path) -> None:
+    found = gt_of(tmp_path, lambda v: v["images"][0].pop("height") and None)
+    with pytest.raises(FormatError, match=r"its image has no height and width.* at `\$.annotations\[0\].segmentation`"):
+        found.segmentation.masks()
+    assert len(found.segmentation.masks(np.array([1]))) == 1
+
+
+def test_boxes_turned_inside_out_are_an_error(tmp_path: Path) -> None:
+    gt = written(tmp_path / "gt.json", GT)
+    dt = written(tmp_path / "dt.json", [{**RESULTS[0], "bbox": [5, 2, -3, 4]}])
+    with pytest.raises(DataError, match=r"bbox has a negative width or height.* at `\$\[0\].bbox`"):
+        read_detections(gt, dt, on="box")
 
 
 @pytest.mark.parametrize("key", [0, -4, 2**40, 2**62])

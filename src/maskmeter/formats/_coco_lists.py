@@ -28,7 +28,10 @@ class Lists:
 
 @dataclass(frozen=True)
 class Images:
-    """The images, by ascending id. Height and width are 0 where nobody says them; `row` is the place in the list."""
+    """The images, by ascending id. Height and width are 0 where nobody says them; `row` is the place in the list.
+
+    `named` are the numbers of ids that are names; None where the file has numbers.
+    """
 
     id: Ints
     name: list[str]
@@ -37,6 +40,7 @@ class Images:
     row: Ints
     negative: Lists | None = None
     not_exhaustive: Lists | None = None
+    named: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -44,11 +48,12 @@ class Images:
 
 @dataclass(frozen=True)
 class Categories:
-    """The categories, by ascending id; `frequency` has the letters r, c, f of LVIS."""
+    """The categories, by ascending id; `frequency` has the letters r, c, f of LVIS, `named` as of images."""
 
     id: Ints
     name: list[str]
     frequency: list[str] | None = None
+    named: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -63,7 +68,7 @@ def read_images(listed: Any, categories: Categories, found: Findings) -> Images:
         if r.get("id") is None:
             found.problem("the image has no id", at)
             continue
-        key = whole(r["id"], "id", f"{at}.id", found)
+        key = whole(r["id"], "id", f"{at}.id", found, "image_id")
         if key in rows:
             found.problem(
                 f"image id {key} is there twice (duplicate id): at `$.images[{rows[key][0]}]` and here; list it once",
@@ -72,7 +77,7 @@ def read_images(listed: Any, categories: Categories, found: Findings) -> Images:
             continue
         height, width = (_extent(r.get(name), name, f"{at}.{name}", found) for name in ("height", "width"))
         name = r.get("file_name")
-        rows[key] = k, name if isinstance(name, str) and name else str(key), height, width, r
+        rows[key] = k, name if isinstance(name, str) and name else str(r["id"]), height, width, r
     if not rows:
         found.problem("there are no images", "$.images")
     keys = sorted(rows)
@@ -89,6 +94,7 @@ def read_images(listed: Any, categories: Categories, found: Findings) -> Images:
         np.array([k for k, *_ in ordered], np.int64),
         lists["neg_category_ids"],
         lists["not_exhaustive_category_ids"],
+        found.named.get("image_id"),
     )
 
 
@@ -137,13 +143,13 @@ def read_categories(listed: Any, found: Findings) -> Categories:
         if r.get("id") is None:
             found.problem("the category has no id", at)
             continue
-        key = whole(r["id"], "id", f"{at}.id", found)
+        key = whole(r["id"], "id", f"{at}.id", found, "category_id")
         if key in rows:
             found.problem(f"category id {key} is there twice (duplicate id); list it once", f"{at}.id")
             continue
         name, frequency = r.get("name"), r.get("frequency")
         rows[key] = (
-            name if isinstance(name, str) and name else f"category {key}",
+            name if isinstance(name, str) and name else f"category {r['id']}",
             frequency if isinstance(frequency, str) else None,
         )
     if not rows and not found.problems:
@@ -155,6 +161,7 @@ def read_categories(listed: Any, found: Findings) -> Categories:
         np.array(keys, np.int64),
         _told_apart([rows[key][0] for key in keys], keys, "category", "categories", found),
         letters if letters and len(letters) == len(keys) else None,
+        found.named.get("category_id"),
     )
 
 

@@ -72,9 +72,13 @@ class Records:
 
 @dataclass
 class Findings:
-    """What was repaired, and what stops an evaluation. Each kind once, with its number and its first place."""
+    """What was repaired, and what stops an evaluation. Each kind once, with its number and its first place.
+
+    Where the images or categories of a ground truth have names for ids, `named` says which numbers stand for them.
+    """
 
     path: str
+    named: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])  # ids that are names, by member
     repaired: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
     problems: list[str] = field(default_factory=list[str])
 
@@ -221,21 +225,53 @@ def parse(text: bytes | memoryview, found: Findings) -> Document:
 
 
 def _built(records: list[Any], is_list: bool, images: Any, categories: Any, found: Findings) -> Document:
+    if not is_list:
+        name_ids(images, categories, found)
     builder = _Builder(found, is_list)
     for k, record in enumerate(records):
         builder.add(record, f"{'$' if is_list else '$.annotations'}[{k}]")
     return Document(builder.text, is_list, images, categories, builder.records())
 
 
-def whole(value: Any, what: str, where: str, found: Findings) -> int:
-    """An id as an integer: also a string of digits or a float without a fraction, which are repaired."""
+def name_ids(images: Any, categories: Any, found: Findings) -> None:
+    """Number the images and categories whose ids are names."""
+    for member, listed, many in (("image_id", images, "images"), ("category_id", categories, "categories")):
+        if names := names_of(listed):
+            found.named[member] = names
+            found.repair(f"{member} is a name: numbered in the order of the names", f"$.{many}[0].id", len(names))
+
+
+def names_of(listed: Any) -> dict[str, int] | None:
+    """The numbers that stand for ids which are all strings, and not all of digits: their places in ascending order."""
+    records: list[Any] = cast(list[Any], listed) if isinstance(listed, list) else []
+    ids = [cast(dict[str, Any], r).get("id") if isinstance(r, dict) else None for r in records]
+    names = {i for i in ids if isinstance(i, str)}
+    if not names or not all(isinstance(i, str) for i in ids) or all(map(is_number, names)):
+        return None
+    return {name: k for k, name in enumerate(sorted(names))}
+
+
+def is_number(text: str) -> bool:
+    """Whether a string is an integer as JSON would write it."""
+    return len(text) < 20 and text.isascii() and text.removeprefix("-").isdecimal() and str(int(text)) == text
+
+
+def whole(value: Any, what: str, where: str, found: Findings, member: str | None = None) -> int:
+    """An id as an integer: also a string of digits or a float without a fraction, which are repaired, or a name.
+
+    `member` is what records call this id, where it may be a name; -1 is one that the ground truth does not have.
+    """
+    names = found.named.get(member or what)
+    if names is not None:
+        if isinstance(value, str):
+            return names.get(value, -1)
+        found.problem(f"{what} is {_shown(value)}, where the ids of the ground truth are names", where)
+        return -1
     if type(value) is int and -(2**63) <= value < 2**63:
         return value
-    if isinstance(value, str) and len(value) < 20 and value.removeprefix("-").isdecimal() and value.isascii():
-        number = int(value)
-        if str(number) == value and -(2**63) <= number < 2**63:
-            found.repair(f"{what} is a string of digits: read as the integer", where)
-            return number
+    if isinstance(value, str) and is_number(value) and -(2**63) <= int(value) < 2**63:
+        found.repair(f"{what} is a string of digits: read as the integer", where)
+        return int(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         found.repair(f"{what} is written as a float: read as the integer", where)
         return int(value)
@@ -281,6 +317,8 @@ class _Builder:
         ids: list[int] = []
         for bit, name in ((ID, "id"), (IMAGE, "image_id"), (CATEGORY, "category_id")):
             value = None if bit == ID and self.is_list else r.get(name)  # the ids of results mean nothing
+            if bit == ID and isinstance(value, str) and not is_number(value):
+                value = None  # those of annotations tell them apart and mean nothing else
             has |= bit if value is not None else 0
             ids.append(0 if value is None else whole(value, name, f"{at}.{name}", self.found))
         numbers: list[float] = []
@@ -292,6 +330,9 @@ class _Builder:
         for bit, name in ((CROWD, "iscrowd"), (IGNORE, "ignore")):
             value = r.get(name)
             has |= bit if value is not None else 0
+            if value in ("0", "1"):
+                self.found.repair(f"{name} is a string of digits: read as the integer", f"{at}.{name}")
+                value = int(value)
             if not (value is None or (isinstance(value, int | float) and value in (0, 1))):
                 self.found.problem(f"{name} is {_shown(value)}, neither 0 nor 1", f"{at}.{name}")
                 value = 0

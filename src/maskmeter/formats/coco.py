@@ -6,12 +6,13 @@ Conventions
     an `id` may be 0 or occur twice, an `area` is the field as it stands (NaN where there is none), so that a
     convention can treat them as it has to. The ids of results mean nothing and are not read.
 
-    Strict, without guessing. Repaired, and listed in `repairs`: ids that are strings of digits or floats, a
-    missing `iscrowd` (0), a missing annotation id, a polygon that lies bare, categories or images of equal name,
-    a missing image size where the RLEs give it, annotations of images that are not listed (left out: they are no
-    part of the set). Every other member, as `info` and `licenses`, may hold anything or be missing. Said, and left
-    as it is, in `notes`: objects that are there twice, ids that occur twice, scores above 1. An error, with the place
-    in the JSON and what to do: everything else, as a mask of another size than its image or a result without score.
+    Strict, without guessing. Repaired, and listed in `repairs`: ids that are strings of digits or floats, ids
+    of images, categories and annotations that are names, a missing `iscrowd` (0), a missing annotation id, a
+    polygon that lies bare, categories or images of equal name, a missing image size where the RLEs give it,
+    annotations of images that are not listed (left out: they are no part of the set). Every other member, as `info`
+    and `licenses`, may hold anything or be missing. Said, and left as it is, in `notes`: objects that are there
+    twice, ids that occur twice, scores above 1. An error, with the place in the JSON and what to do: everything
+    else, as a mask of another size than its image or a result without score.
 
     Files may be compressed with gzip and begin with a byte order mark. Compressed counts stay in the bytes of
     the file until `Segmentations.masks` decodes them.
@@ -51,6 +52,7 @@ from ._coco_records import (
     Document,
     Findings,
     Records,
+    name_ids,
     parse,
     scan,
     scan_list,
@@ -152,6 +154,11 @@ class Segmentations:
             if kind == COUNTS:
                 counts, offsets = _taken(self.counts, self.count_offsets, rows)
                 return rle.from_counts(counts, offsets, sizes)
+            if (unknown := np.flatnonzero((sizes == 0).any(axis=1))).size:
+                raise FormatError(
+                    "its image has no height and width, which polygons need - at "
+                    f"`{self._at(int(rows[unknown[0]]))}`", self.path,
+                )  # fmt: skip
             polygons, masks = _taken(np.arange(len(self.polygon_offsets) - 1), self.mask_offsets, rows)
             xy, offsets = _taken(self.xy, self.polygon_offsets, polygons)
             return rle.from_polygons(xy, offsets, masks, sizes)
@@ -227,6 +234,8 @@ def read_annotations(path: Path_, threads: int = 1) -> Annotations:
         raise FormatError(
             "is a list, as results are; the ground truth is an object with images, annotations and categories", path
         )
+    if not len(document.records) and not found.named:  # records that have names for ids were read with these
+        name_ids(document.images, document.categories, found)
     categories = read_categories(document.categories, found)
     plain = document.plain_images
     if plain is None:
@@ -269,6 +278,9 @@ def read_annotations(path: Path_, threads: int = 1) -> Annotations:
 def read_results(path: Path_, annotations: Annotations, threads: int = 1) -> Results:
     """The results for a ground truth, whose images and categories they must have. Raises FormatError."""
     found = Findings(os.fspath(path))
+    for member, side in (("image_id", annotations.images), ("category_id", annotations.categories)):
+        if side.named is not None:
+            found.named[member] = side.named
     document = (None if is_remote(path) else scan_list(found.path, threads)) or _document(found)
     if not document.is_list:
         raise FormatError(
@@ -284,8 +296,9 @@ def read_results(path: Path_, annotations: Annotations, threads: int = 1) -> Res
     image, listed = _numbers(images.id, r.image)
     if not listed.all():
         first = int(np.flatnonzero(~listed)[0])
+        unknown = "" if images.named else f" {r.image[first]}"
         found.problem(
-            f"image_id {r.image[first]} does not exist in the ground truth {annotations.path}; evaluate against the "
+            f"image_id{unknown} does not exist in the ground truth {annotations.path}; evaluate against the "
             "ground truth that has the image, or leave its results out", f"$[{first}].image_id", int((~listed).sum()),
         )  # fmt: skip
     rows = np.flatnonzero(listed)
@@ -378,10 +391,12 @@ def _category_numbers(categories: Categories, r: Records, rows: Ints, root: str,
     number, known = _numbers(categories.id, wanted)
     if not known.all():
         first = int(np.flatnonzero(~known)[0])
-        shown = ", ".join(map(str, categories.id[:8].tolist())) + (", ..." if len(categories) > 8 else "")
-        shifted = _numbers(categories.id, wanted + 1)[1].all() or _numbers(categories.id, wanted - 1)[1].all()
+        ids: list[Any] = sorted(categories.named) if categories.named else categories.id.tolist()
+        shown = ", ".join(map(str, ids[:8])) + (", ..." if len(ids) > 8 else "")
+        unknown = "" if categories.named else f" {wanted[first]}"
+        shifted = not categories.named and any(_numbers(categories.id, wanted + k)[1].all() for k in (1, -1))
         found.problem(
-            f"category_id {wanted[first]} does not exist: the categories of the ground truth are {shown}"
+            f"category_id{unknown} does not exist: the categories of the ground truth are {shown}"
             + ("; are the ids off by one, numbered from 0?" if shifted else ""),
             f"{root}[{rows[first]}].category_id", int((~known).sum()),
         )  # fmt: skip
@@ -422,7 +437,8 @@ def _ids(r: Records, kept: Ints, root: str, found: Findings) -> Ints:
     if lacking.size:
         greatest = int(ids.max(initial=0))
         ids[lacking] = greatest + 1 + np.arange(len(lacking))
-        found.repair("the annotation has no id: numbered after the others", f"{root}[{kept[lacking[0]]}]", len(lacking))
+        what = "the annotation has no id that is a number: numbered after the others"
+        found.repair(what, f"{root}[{kept[lacking[0]]}]", len(lacking))
     return ids
 
 
