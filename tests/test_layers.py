@@ -27,7 +27,7 @@ FLOORS = (
     ("tiling",),
     ("readings", "inspection", "significance"),
     ("evaluation",),
-    ("comparison", "results", "execution", "advisor"),
+    ("comparison", "curve_bands", "results", "execution", "advisor"),
     ("gates", "class_maps", "ranking", "averages", "elsewhere"),
     ("deciding",),
     ("panoptic",),

@@ -386,9 +386,14 @@ class Evaluation(Tabular):
         """
         if len(self.records) < 2 or not self.metrics or self.resampling.method == "none":
             return {}
-        samplers = {name: self._sampler(name) for name in dict.fromkeys(m.statistic for m in self.metrics)}
+        samplers = {name: self.sampler(name) for name in dict.fromkeys(m.statistic for m in self.metrics)}
         values = (values for _, values in self.blocks()) if images is None else [images]
         return draws(self.metrics, self.units, samplers, values, self.columns, self._pixel_means(), self.resampling)
+
+    def sampler(self, name: str) -> Sampler:
+        """What resamples of a statistic are drawn from."""
+        stacks = (stack for _, stack in self.stacks(name))
+        return source(name, self.facts).sampler(self.units, self.statistic(name), stacks)
 
     @property
     def units(self) -> Units:
@@ -510,10 +515,6 @@ class Evaluation(Tabular):
             if str(class_) in known:
                 return known.index(str(class_))
         raise UsageError(f"there is no class {class_!r}; there are {', '.join(t for t in titles if t is not None)}")
-
-    def _sampler(self, name: str) -> Sampler:
-        stacks = (stack for _, stack in self.stacks(name))
-        return source(name, self.facts).sampler(self.units, self.statistic(name), stacks)
 
     def _pixel_means(self) -> dict[Metric[Any, Any], PixelMeans]:
         """What resamples of the means over pixels are drawn from."""

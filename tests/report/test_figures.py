@@ -95,7 +95,8 @@ def test_two_runs_in_one_picture(vessels: Path, vessels_run: Evaluation, tmp_pat
     assert "confusion.svg" not in names
     text = (tmp_path / "roc.svg").read_text("utf-8")
     assert "u1: all pixels" in text and "u2: all pixels" in text
-    assert set(read(tmp_path / "roc.csv")) == {f"{run} {k}" for run in "ab" for k in ("threshold", "fpr", "tpr")}
+    columns = ("threshold", "fpr", "tpr", "band fpr", "tpr low", "tpr high")
+    assert set(read(tmp_path / "roc.csv")) == {f"{run} {k}" for run in "ab" for k in columns}
 
 
 def test_no_images_no_figures(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..curve_bands import CurveBand
 from ..metrics import PrCurve, RocCurve, Values, average_precision, precision, recall, roc_auc, specificity
 from ..statistics.image_scores import ImageScores
 from ..statistics.scores import CoarseScores, Scores
@@ -19,6 +20,7 @@ from .plot import Axis, Band, Layer, Line, Plot, Point, simplified
 ONE_BY_ONE = 24  # images whose curves are drawn one by one; of more, the band that holds most of them
 GRID = np.linspace(0, 1, 101)
 MOST = (10, 90)  # percent: what the band holds
+INTERVAL = "95 % intervals"
 COARSE = 1 / 400  # how far the curve of a single image may move
 
 ROC = (Axis("false positive rate (1 − specificity)"), Axis("true positive rate (recall)"))
@@ -64,18 +66,27 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
     for run in runs:
         found, s = run.found, run.found.scores
         a, b = RocCurve.of(s), PrCurve.of(s)
+        roc_table |= run.columns(threshold=a.thresholds, fpr=a.fpr, tpr=a.tpr)
+        pr_table |= run.columns(threshold=b.thresholds, recall=b.recall, precision=b.precision)
         auc, ap = (words.figure(found.row(m, "pooled").value) for m in (roc_auc, average_precision))
         roc.append(Line(*simplified(a.fpr, a.tpr), run.style, run.called(f"all pixels, AUC {auc}")))
         pr.append(Line(*simplified(*steps(b)), run.style, run.called(f"all pixels, AP {ap}")))
+        if (bands := found.score_bands) is not None:
+            roc.insert(0, Band(*bands.roc, run.style, run.called(INTERVAL)))
+            pr.insert(0, Band(*bands.pr, run.style, run.called(INTERVAL)))
+            roc_table |= _ends(run, "fpr", "tpr", bands.roc)
+            pr_table |= _ends(run, "recall", "precision", bands.pr)
         right, hit, rate = (found.row(m, "pooled").value for m in (precision, recall, specificity))
         roc.append(_operating(run, 1 - rate, hit, "roc"))
         pr.append(_operating(run, hit, right, "pr"))
-        roc_table |= run.columns(threshold=a.thresholds, fpr=a.fpr, tpr=a.tpr)
-        pr_table |= run.columns(threshold=b.thresholds, recall=b.recall, precision=b.precision)
     return [
         Figure("roc", Plot("ROC curve", *ROC, roc, square=True), roc_table),
         Figure("precision-recall", Plot("Precision-recall curve", *PR, pr, square=True), pr_table),
     ]
+
+
+def _ends(run: Run, x: str, y: str, band: CurveBand) -> dict[str, Any]:
+    return run.columns(**{f"band {x}": band.x, f"{y} low": band.low, f"{y} high": band.high})
 
 
 def _chance(run: Run) -> Line:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import curve_bands
+from ..curve_bands import ScoreBands
 from ..evaluation import Evaluation, Over, Row
 from ..labels import Color
 from ..metrics import (
@@ -191,6 +193,11 @@ class Findings:
         if not self.binary:
             return (iou,)
         return (iou, dice, precision, recall, *((roc_auc, average_precision) if self.curves else ()))
+
+    @cached_property
+    def score_bands(self) -> ScoreBands | None:
+        """How far the curves of score maps would move with other images."""
+        return curve_bands.scores(self.evaluation, (iou, dice, precision, recall, accuracy)) if self.curves else None
 
     @cached_property
     def stops(self) -> Values:

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import curve_bands
 from ..metrics import FrocCurve, ObjectCurve, Values, froc_score
 from ..statistics.object_scores import ObjectScores
 from ..statistics.shape import Need
 from . import words
+from .curves import INTERVAL
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
-from .plot import Axis, Layer, Line, Plot, Point, Rule
+from .plot import Axis, Band, Layer, Line, Plot, Point, Rule
 
 LEAST = 1 / 8  # false positives an image: what lies below is drawn there
 SHOWN = 0.1  # steps of thresholds in tables
@@ -75,14 +77,17 @@ def _froc(runs: Sequence[tuple[Run, ObjectScores]], rule: Need) -> Figure:
     for run, counted in runs:
         curve = FrocCurve.of(counted.by_rule[rule])
         rate, hit = curve.false_per_image, curve.sensitivity
+        table |= run.columns(
+            threshold=curve.thresholds, found=curve.found, false=curve.false, sensitivity=hit, false_per_image=rate
+        )
         score = froc_score.at(connectivity=dict(rule)["connectivity"]).compute(counted)
         label = run.called(f"FROC score {words.figure(score)}")
         layers.append(Line(_place(rate), hit, run.style, label))
         layers += _at(run, curve.thresholds, _place(rate), hit)
+        if (band := curve_bands.froc(run.found.evaluation, rule)) is not None:
+            layers.insert(0, Band(_place(rate), band.low, band.high, run.style, run.called(INTERVAL)))
+            table |= run.columns(**{"sensitivity low": band.low, "sensitivity high": band.high})
         most = max(most, float(rate.max()))
-        table |= run.columns(
-            threshold=curve.thresholds, found=curve.found, false=curve.false, sensitivity=hit, false_per_image=rate
-        )
     plot = Plot("FROC curve", _rates(most), Axis("sensitivity: objects found"), layers, square=True)
     return Figure(f"froc{_suffix(rule)}", plot, table)
 
@@ -94,12 +99,15 @@ def _objects(runs: Sequence[tuple[Run, ObjectScores]], rule: Need) -> Figure:
     for run, counted in runs:
         curve = ObjectCurve.of(counted.by_rule[rule], iou)
         values = {name: getattr(curve, name) for name, _ in DRAWN}
+        table |= run.columns(threshold=curve.thresholds, tp=curve.tp, fp=curve.fp, fn=curve.fn, **values)
         for name, style in DRAWN if len(runs) == 1 else DRAWN[2:]:
             style = style if len(runs) == 1 else run.style
+            if (band := curve_bands.objects(run.found.evaluation, rule, name)) is not None:
+                layers.insert(0, Band(*band, style, run.called(INTERVAL) if name == "f1" else ""))
+                table |= run.columns(**{f"{name} low": band.low, f"{name} high": band.high})
             layers.append(Line(curve.thresholds, values[name], style, run.called(TITLES[name])))
         used = run.found.evaluation.facts.threshold
         layers.append(Rule(used, "at2" if run.number else "at", run.called(f"score ≥ {used:.3g}")))
-        table |= run.columns(threshold=curve.thresholds, tp=curve.tp, fp=curve.fp, fn=curve.fn, **values)
     title = "Objects against the threshold" if len(runs) == 1 else "Object F1 against the threshold"
     axes = Axis("threshold: components of the scores from here on"), Axis(f"share, matched from IoU {iou:g} on")
     return Figure(f"object-threshold-iou-{iou:g}{_suffix(rule)}", Plot(title, *axes, layers, square=True), table)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..metrics import Metric, ThresholdCurve, Values, accuracy, best_threshold, dice, iou, precision, recall
 from ..statistics.image_scores import ImageScores
 from ..statistics.scores import Scores
-from .curves import drawable
+from .curves import INTERVAL, drawable
 from .figure import Figure, Run
 from .findings import JUDGED, Findings
 from .page import fill
-from .plot import Axis, Layer, Line, Plot, Rule, simplified
+from .plot import Axis, Band, Layer, Line, Plot, Rule, simplified
 
 DRAWN: tuple[tuple[Metric[Any, Any], str, str], ...] = (
     (iou, "IoU", "c1"),
@@ -91,8 +91,12 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
     for run in runs:
         s = run.found.scores
         values = {m: ThresholdCurve.of(s, m).values[::-1] for m, _, _ in DRAWN}
+        found = run.found.score_bands
+        bands = {} if found is None else found.threshold
         for m, label, style in DRAWN if len(runs) == 1 else DRAWN[1:2]:
             style = style if len(runs) == 1 else run.style
+            if m in bands:
+                layers.insert(0, Band(*bands[m], style, run.called(INTERVAL) if m is dice else ""))
             layers.append(Line(*simplified(*_steps(s.thresholds, values[m])), style, run.called(label)))
         used = run.found.evaluation.facts.threshold
         layers.append(
@@ -101,6 +105,9 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
             )
         )
         table |= run.columns(threshold=s.thresholds, **counted(s), **{m.name: v for m, v in values.items()})
+        for m, band in bands.items():
+            ends = {"band threshold": band.x, f"{m.name} low": band.low, f"{m.name} high": band.high}
+            table |= run.columns(**ends)
     title = "Metrics against the threshold" if len(runs) == 1 else "Dice against the threshold"
     return [
         Figure("threshold", Plot(title, Axis("threshold: foreground from this score on"), Axis("value"), layers), table)
