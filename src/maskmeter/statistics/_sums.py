@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+PIECE = 1 << 16  # numbers that are Python's own at a time: they take four times the room
 
 
 def counts(at: Ints, n: NDArray[Any], size: int) -> Ints:
@@ -31,15 +34,16 @@ def firsts(at: Ints) -> NDArray[np.bool_]:
 def exact_sums(at: Ints, values: Floats, size: int) -> Floats:
     """How much of the floats falls into each cell, rounded once, so that the order does not matter."""
     if size == 1:
-        return np.array([math.fsum(values.tolist())])
+        pieces = (values[k : k + PIECE].tolist() for k in range(0, values.size, PIECE))
+        return np.array([math.fsum(chain.from_iterable(pieces))])
     out = np.zeros(size, np.float64)
     order = np.argsort(at, kind="stable")
     at = at[order]
     starts = np.flatnonzero(firsts(at))
-    numbers = values[order].tolist()
-    ends = [*starts[1:].tolist(), len(numbers)][: starts.size]
+    numbers = values[order]
+    ends = [*starts[1:].tolist(), numbers.size][: starts.size]
     for cell, start, end in zip(at[starts].tolist(), starts.tolist(), ends, strict=True):
-        out[cell] = math.fsum(numbers[start:end])
+        out[cell] = math.fsum(numbers[start:end].tolist())
     return out
 
 
