@@ -26,6 +26,8 @@ FLOORS = (
     ("uncertainty", "store", "sending"),
     ("tiling",),
     ("readings", "inspection", "significance"),
+    ("reopening",),
+    ("objects",),
     ("evaluation",),
     ("comparison", "curve_bands", "results", "execution", "advisor"),
     ("gates", "class_maps", "ranking", "averages", "elsewhere"),

@@ -19,7 +19,7 @@ from .labels import LabelSet
 from .metrics import best_threshold
 from .metrics.curves import average_precision_error, region_metric, roc_auc_error
 from .pairing import Pairing
-from .readings import Facts, Reading
+from .readings import STACKED, Facts, Reading
 from .records import Records
 from .statistics.confusion import VOID, LabelCounts
 from .statistics.image_scores import ImageScores
@@ -74,7 +74,8 @@ def decide(question: Question, pairing: Pairing, records: Records, objects: bool
     `objects`: what was counted are the objects of each image, and nothing is left to decide.
     """
     if objects:
-        return replace(_given(question, pairing), task="instance", objects=True), file_notes(records)
+        files = STACKED if question.convention == STACK else ""
+        return replace(_given(question, pairing), task="instance", objects=True, files=files), file_notes(records)
     if question.class_axis is not None:
         facts = replace(
             _given(question, pairing),

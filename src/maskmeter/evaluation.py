@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ._version import __version__
 from .errors import LabelError, MergeError, UsageError, printable
-from .formats.packings import segments_of_maps
+from .formats.packings import PACKINGS, segments_of_maps
 from .labels import LabelSet
 from .masks import LabelMap, as_array, label_map, pair
 from .metrics import METRICS, Metric, Values, parse
@@ -49,6 +49,8 @@ from .uncertainty import Draws, Interval, PixelMeans, Resampling, Sampler, draws
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .objects import ObjectRow
 
 MICRO = "(all classes together)"  # the column of decisions of all classes in one histogram
 QUALITY = ("pq", "sq", "rq")
@@ -157,6 +159,8 @@ class Evaluation(Tabular):
             raise UsageError(f"image {printable(name)} has {'no' if group is None else 'a'} group, unlike those before")
         if self.facts.objects:
             counts = self._overlap(gt, pred, mask, objects)
+            files = PACKINGS[0] if _two_maps(gt) else ""
+            self.facts = self.facts if self.facts.files == files else replace(self.facts, files=files)
             self.add([Record(name, {Overlap.name: counts.to_bytes()}, _shape(gt))])
             self._group(name, group)
             return
@@ -400,6 +404,20 @@ class Evaluation(Tabular):
         """What the bootstrap draws: each image by itself, or groups of them."""
         return self.resampling.units(self.images)
 
+    def objects(self, iou: float = 0.5) -> Iterator[ObjectRow]:
+        """Every object of both sides and what became of it at this IoU, image by image (see `objects`).
+
+        >>> meter = Evaluation(metrics=["object_f1(iou=0.5)"], task="instance")
+        >>> meter.update([[1, 1, 0, 2]], [[5, 5, 0, 0]], image="a")
+        >>> [(o.side, o.id, o.size, o.partner, o.fate) for o in meter.objects()]
+        [('gt', 1, 2, 5, 'matched'), ('gt', 2, 1, None, 'missed'), ('pred', 5, 2, 1, 'matched')]
+        """
+        from .objects import object_rows
+
+        if not self.has(Overlap.name):
+            raise UsageError(f"task {self.facts.task} has no objects to list; instance and panoptic have")
+        return object_rows(self.stacks(Overlap.name), self.records, self.facts, iou)
+
     def report(self, path: str) -> None:
         """Write the evaluation as one HTML page that needs no network."""
         from .report import write_report
@@ -482,7 +500,8 @@ class Evaluation(Tabular):
 
     def _takes_convention(self, metric: Metric[Any, Any]) -> bool:
         """Whether the run's convention is for this metric, which names none itself."""
-        return self.facts.convention is not None and metric.name in QUALITY and "convention" not in dict(metric.params)
+        asked = self.facts.task == "panoptic" and self.facts.convention is not None
+        return asked and metric.name in QUALITY and "convention" not in dict(metric.params)
 
     def _shapes(self, gt: LabelMap, pred: LabelMap, counts: LabelCounts) -> dict[str, bytes]:
         """The shapes that a metric asks for; the task is known here."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,7 @@ class Fate(NamedTuple):
     iou      with its best partner; 0 without one
     partner  the id of its match, else of its best partner; None without one
     parts    of an object its pieces, of a prediction the objects it swallows
+    score    the confidence of a prediction, NaN without one
     """
 
     side: str
@@ -52,6 +54,7 @@ class Fate(NamedTuple):
     partner: int | None
     parts: int
     fate: str
+    score: float = nan
 
 
 def fates(o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT) -> list[Fate]:
@@ -161,7 +164,8 @@ def _of_gt(o: Overlap, m: Matching, how: Rules) -> list[Fate]:
     fate[m.gt] = "matched"
     fate = np.where(sought(o, how), fate, "crowd")
     iou, partner = _partners(o, o.pair_gt, o.pair_pred, m.gt, m.pred, o.gt_id.size)
-    return _listed("gt", o.gt_image, o.gt_id, o.gt_class, o.gt_size, iou, partner, o.pred_id, parts, fate)
+    score = np.full(o.gt_id.size, nan)
+    return _listed("gt", o.gt_image, o.gt_id, o.gt_class, o.gt_size, iou, partner, o.pred_id, parts, fate, score)
 
 
 def _of_pred(o: Overlap, m: Matching, at: float, how: Rules) -> list[Fate]:
@@ -173,7 +177,8 @@ def _of_pred(o: Overlap, m: Matching, at: float, how: Rules) -> list[Fate]:
     fate[parts >= 2] = "merged"
     fate[m.pred] = "matched"
     iou, partner = _partners(o, o.pair_pred, o.pair_gt, m.pred, m.gt, o.pred_id.size)
-    return _listed("pred", o.pred_image, o.pred_id, o.pred_class, o.pred_size, iou, partner, o.gt_id, parts, fate)
+    facts = o.pred_image, o.pred_id, o.pred_class, o.pred_size, iou, partner, o.gt_id, parts, fate, o.pred_score
+    return _listed("pred", *facts)
 
 
 def _partners(
@@ -190,11 +195,11 @@ def _partners(
 
 def _listed(
     side: str, image: Ints, id: Ints, class_: Ints, pixels: Ints, iou: NDArray[np.float64], partner: Ints,
-    ids: Ints, parts: Ints, fate: NDArray[np.str_],
+    ids: Ints, parts: Ints, fate: NDArray[np.str_], score: NDArray[np.float64],
 ) -> list[Fate]:  # fmt: skip
     partners = [None if k < 0 else int(ids[k]) for k in partner.tolist()]
     columns = zip(
         image.tolist(), id.tolist(), class_.tolist(), pixels.tolist(), iou.tolist(), partners, parts.tolist(),
-        fate.tolist(), strict=True,
+        fate.tolist(), score.tolist(), strict=True,
     )  # fmt: skip
     return sorted((Fate(side, *facts) for facts in columns), key=lambda x: (x.image, x.id))

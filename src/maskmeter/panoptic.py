@@ -36,7 +36,7 @@ from .labels import LabelSet
 from .masks import same_shape
 from .metrics import pq
 from .pairing import Pair, Pairing, find_pairs
-from .readings import Facts
+from .readings import JSON, SCORED, Facts
 from .records import Memory, Record, Records
 from .segments import Segments, told
 from .statistics.details import NOTHING, Wanted
@@ -214,9 +214,19 @@ def decide(question: Question, data: Data, records: Records) -> tuple[Facts, lis
         convention=(question.convention if question.task == "detection" else None) if objects else CONVENTION,
         as_declared=question.convention == CONVENTION,
         objects=True,
+        files=_files(question),
     )
     chosen = ["task panoptic: the ground truth is JSON with segments_info"] if question.task == "auto" else []
     return facts, [*chosen, *_contradictions(facts, records), *file_notes(records)]
+
+
+def _files(question: Question) -> str:
+    """How the files of both sides hold their objects."""
+    if question.task == "detection":
+        return SCORED
+    if question.convention in PACKINGS:
+        return question.convention
+    return JSON if question.gt.lower().endswith(".json") else PACKINGS[0]
 
 
 def _contradictions(facts: Facts, records: Records) -> list[str]:

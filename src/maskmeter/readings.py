@@ -41,6 +41,7 @@ from .uncertainty import Sampler
 
 Ints = NDArray[np.int64]
 
+JSON, STACKED, SCORED = "json", "stack", "masks"  # what `Facts.files` says of files that are no plain maps
 DETECTED = (Detections.name, "boundary_detections", Encounters.name)
 
 
@@ -69,6 +70,8 @@ class Facts:
     spacing    of arrays that say nothing of it, along each axis in millimetres
     on         what of detections is judged: "mask" or "box"
     groups     of each class, ascending, how frequent LVIS calls it: 1 rare, 2 common, 3 frequent, 0 where nobody said
+    files      how files hold objects: "" a map of ids, "json" PNGs of ids with JSON, "stack" and "masks" a mask each,
+               else how class and number share a pixel (see `packings`)
     """
 
     task: str | None = None
@@ -92,6 +95,7 @@ class Facts:
     spacing: tuple[float, ...] | None = None
     on: str = ""
     groups: tuple[int, ...] = ()
+    files: str = ""
 
     @property
     def view(self) -> str:

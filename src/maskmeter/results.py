@@ -1,5 +1,7 @@
 """What a run leaves on disk beside its store: `results.json` and `rows.csv`; and the same rows as text.
 
+Objects go into a table of their own where somebody asks for it, as there may be millions.
+
 `results.json` holds the pooled values and the means over images, `rows.csv` one row per image, class
 and metric. Both are written whole or not at all, hold nothing that changes from run to run, and write
 undefined as null or as an empty cell. Text in a CSV cell that a spreadsheet would take for a formula
@@ -21,6 +23,7 @@ import numpy as np
 
 from ._version import __version__
 from .evaluation import VERSION, Evaluation
+from .objects import ObjectRow
 from .rows import COLUMNS, Row
 from .store import Store
 from .uncertainty import LEVEL
@@ -76,6 +79,22 @@ def write_rows(path: Path, evaluation: Evaluation) -> None:
         for line in image_lines(evaluation):
             out.write(line)
     fresh.replace(path)
+
+
+def write_objects(path: Path, evaluation: Evaluation, iou: float = 0.5) -> int:
+    """Write a table of all objects (see `objects`); say how many there are."""
+    rows = evaluation.objects(iou)
+    n, fresh = 0, path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([name.rstrip("_") for name in ObjectRow._fields])
+        for row in rows:
+            n += 1
+            box = None if row.box is None else " ".join(f"{a}:{b}" for a, b in row.box)
+            cells = row._replace(image=harmless(row.image), box=box, matched=int(row.matched))
+            writer.writerow(cells if row.class_ is None else cells._replace(class_=harmless(row.class_)))
+    fresh.replace(path)
+    return n
 
 
 def image_lines(evaluation: Evaluation) -> Iterator[str]:

@@ -17,6 +17,7 @@ from maskmeter.fates import Fate, fates
 from maskmeter.metrics import object_f1, object_precision, object_recall
 from maskmeter.readings import Facts
 from maskmeter.records import Record
+from maskmeter.reopening import NONE, Side
 from maskmeter.report import object_errors, objects, to_html, words
 from maskmeter.report.findings import Findings
 from maskmeter.report.object_pictures import FATES, FILL, Objects, Volume, by_fate, outline
@@ -123,7 +124,7 @@ def test_what_does_not_count_is_hatched() -> None:
 
 
 def test_outlines_are_inside() -> None:
-    ids = np.zeros((5, 5), int)
+    ids = np.full((5, 5), NONE)
     ids[1:4, 1:4] = 7
     found = outline(ids)
     assert found.sum() == 8 and not found[2, 2]
@@ -133,7 +134,7 @@ def test_outlines_are_inside() -> None:
 def test_cutouts_hold_their_object(at: tuple[int, int]) -> None:
     gt = np.zeros((1, 96, 128), int)
     gt[0, at[0], at[1]] = 3
-    found = Volume(gt, gt * 0, gt < 0).around("gt", 3)
+    found = Volume(Side(gt), Side(gt * 0), gt < 0).around("gt", 3)
     assert found is not None
     objects, rows, columns = found
     part = objects.part(rows, columns)

@@ -19,6 +19,14 @@ from . import say
     "--figures", type=click.Path(path_type=Path), metavar="DIR", help="Save the pictures as SVG, PNG and CSV."
 )
 @click.option(
+    "--objects",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Instead of the page, a CSV of all objects: size, box, best IoU, partner, and whether matched, missed, "
+    "hallucinated, split or merged.",
+)
+@click.option("--iou", type=float, metavar="T", help="The IoU of --objects, by default 0.5.")
+@click.option(
     "--versus", type=click.Path(path_type=Path), metavar="RUN", help="Compare with another run, side by side."
 )
 @click.option(
@@ -27,12 +35,20 @@ from . import say
     help="Pictures of the N worst images, or of all, in a folder beside the page; it holds those of some 20 itself.",
 )
 def command(
-    run: Path, out: Path | None, images: Path | None, figures: Path | None, versus: Path | None, pictures: str | None
-) -> None:
+    run: Path, out: Path | None, images: Path | None, figures: Path | None, objects: Path | None, iou: float | None,
+    versus: Path | None, pictures: str | None,
+) -> None:  # fmt: skip
     """Write the run RUN as one self-contained HTML page; with --figures the pictures for a paper besides."""
     from ..report import write_figures, write_report
+    from ..results import write_objects
     from ..run import open_run
 
+    if objects is not None:
+        written = write_objects(objects, open_run(run), 0.5 if iou is None else iou)
+        say(f"{objects}: {written:,} objects")
+        return
+    if iou is not None:
+        raise UsageError("--iou is that of a table of objects: give --objects FILE too")
     evaluation, other = open_run(run), None if versus is None else open_run(versus)
     if images is not None:
         evaluation.photographs = str(images)

@@ -37,6 +37,7 @@ from ._raster import Raster
 from .png import SIGNATURE, two_channels
 
 PACKINGS = ("channels", "cityscapes", "kitti", "semantickitti")
+NUMBERED = ("channels", "kitti", "semantickitti")  # those that are read into ids of our own, of class and number
 DIVISOR = 1000
 LIMIT = 2**31
 
@@ -101,6 +102,11 @@ def segments_of_maps(
     things = _kinds(labels)
     ids, pairs = _of_channels(kind, number, things)
     return ids, _segments(pairs, labels, things, gt, instances, ignore)
+
+
+def number_of(id: int) -> int:
+    """The number in the file that an id of our own stands for."""
+    return id & 0xFFFFFFFF
 
 
 def _segments(

@@ -7,7 +7,7 @@ its fate; an object that is missed is outlined too, and a hallucinated predictio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from ..evaluation import Facts
 from ..fates import Fate
 from ..labels import Color
-from ..readings import source
 from ..records import Record
-from ..statistics.overlap import Overlap
+from ..reopening import NONE, Side, Unavailable, reopen
 from . import pictures
 from .findings import distinct as different
-from .pictures import BLANK, FN, FP, TP, VOIDS, Places, Unavailable, distinct
+from .pictures import BLANK, FN, FP, TP, VOIDS, Places
 
 # Okabe and Ito's colours, as those of pixels: right is blue, missed is yellow, too much is orange.
 FATES: dict[str, Color] = {
@@ -44,7 +43,7 @@ Ids = NDArray[Any]
 
 @dataclass(frozen=True)
 class Objects:
-    """The ids of both sides in one plane, and which pixels do not count."""
+    """The ids of both sides in one plane, NONE where there is no object, and which pixels do not count."""
 
     gt: Ids
     pred: Ids
@@ -67,67 +66,54 @@ class Objects:
 
 @dataclass(frozen=True)
 class Volume:
-    """The ids of both sides as they stand in the files, planes first."""
+    """The objects of both sides as they stand in the files, planes first."""
 
-    gt: Ids
-    pred: Ids
+    gt: Side
+    pred: Side
     left_out: NDArray[np.bool_]
 
     @classmethod
     def open(cls, record: Record, facts: Facts) -> Volume:
         """Read the image's files again. Raises Unavailable."""
-        maps = pictures.reopen(record, facts)
-        gt = maps.gt.reshape(-1, *maps.gt.shape[-2:])
-        pred = np.zeros_like(gt) if maps.pred is None else maps.pred.reshape(gt.shape)
-        left_out = np.isin(gt, facts.ignore) if facts.ignore else np.zeros(gt.shape, bool)
-        if maps.left_out is not None:
-            left_out = left_out | maps.left_out.reshape(gt.shape)
-        if facts.ignore:
-            pred = np.where(np.isin(pred, facts.ignore), 0, pred)
-        if facts.objects:
-            gt, pred, left_out = _segments(record, facts, gt, pred, left_out)
-        return cls(np.where(left_out, 0, gt), np.where(left_out, 0, pred), left_out)
+        found = reopen(record, facts)
+        shape = found.left_out.shape
+        if len(shape) < 2 or not found.left_out.size:
+            raise Unavailable(f"labels of shape {shape} make no picture")
+        return cls(_planes(found.gt), _planes(found.pred), found.left_out.reshape(-1, *shape[-2:]))
 
     @property
     def planes(self) -> int:
-        return self.gt.shape[0]
+        return self.left_out.shape[0]
 
     def plane(self, at: int) -> Objects:
-        return Objects(self.gt[at], self.pred[at], self.left_out[at])
+        return Objects(self.gt.ids[at], self.pred.ids[at], self.left_out[at])
 
     def worst(self) -> int:
         """The plane with the most pixels that belong to an object on one side only."""
         if self.planes == 1:
             return 0
-        step = max(1, max(self.gt.shape[1:]) // 128)
-        g, p = self.gt[:, ::step, ::step] != 0, self.pred[:, ::step, ::step] != 0
+        step = max(1, max(self.left_out.shape[1:]) // 128)
+        g, p = (x.ids[:, ::step, ::step] != NONE for x in (self.gt, self.pred))
         return pictures.most_of((g != p).sum(axis=(1, 2)))
 
     def around(self, side: str, id: int) -> tuple[Objects, slice, slice] | None:
-        """The plane where an object shows most, and the rows and columns around it."""
-        mask = (self.gt if side == "gt" else self.pred) == id
+        """The plane where an object shows most, itself in front, and the rows and columns around it."""
+        of = self.gt if side == "gt" else self.pred
+        mask = of.mask(id)
         at = pictures.most_of(mask.sum(axis=(1, 2)))
         rows, columns = (np.flatnonzero(mask[at].any(axis=axis)) for axis in (1, 0))
         if not rows.size:
             return None
         half = int(max(np.ptp(rows), np.ptp(columns)) * 0.75) + 10
-        return self.plane(at), _window(rows, half, mask.shape[1]), _window(columns, half, mask.shape[2])
+        shown = self.plane(at)
+        if of.masks:
+            shown = replace(shown, **{side: np.where(mask[at], id, of.ids[at])})
+        return shown, _window(rows, half, mask.shape[1]), _window(columns, half, mask.shape[2])
 
 
-def _segments(
-    record: Record, facts: Facts, gt: Ids, pred: Ids, left_out: NDArray[np.bool_]
-) -> tuple[Ids, Ids, NDArray[np.bool_]]:
-    """Maps of segments with everything else made background or void. Raises Unavailable where sizes have changed."""
-    made = source(Overlap.name, facts)
-    o: Overlap = made.pool([[record.statistics[made.stored]]], None)
-    gt_objects = np.isin(gt, o.gt_id)
-    left_out = left_out | ~gt_objects
-    for ids, known, sizes in ((gt[~left_out], o.gt_id, o.gt_size), (pred[~left_out], o.pred_id, o.pred_size)):
-        seen, at = distinct(ids)
-        counted = dict(zip(seen.tolist(), np.bincount(at, minlength=seen.size).tolist(), strict=True))
-        if any(counted.get(i, 0) != n for i, n in zip(known.tolist(), sizes.tolist(), strict=True)):
-            raise Unavailable("its segments are not those that were counted")
-    return np.where(gt_objects, gt, 0), np.where(np.isin(pred, o.pred_id), pred, 0), left_out
+def _planes(side: Side) -> Side:
+    shape = (-1, *side.ids.shape[-2:])
+    return Side(side.ids.reshape(shape), {id: mask.reshape(shape) for id, mask in side.masks.items()})
 
 
 def _window(at: NDArray[np.int64], half: int, size: int) -> slice:
@@ -178,7 +164,7 @@ def outline(ids: Ids) -> NDArray[np.bool_]:
     middle = ids[1:-1, 1:-1]
     neighbours = (ids[:-2, 1:-1], ids[2:, 1:-1], ids[1:-1, :-2], ids[1:-1, 2:])
     inner[1:-1, 1:-1] = np.logical_and.reduce([middle == x for x in neighbours])
-    return ~inner & (ids != 0)
+    return ~inner & (ids != NONE)
 
 
 def _looked_up(ids: Ids, table: dict[int, int]) -> Places:

@@ -24,11 +24,10 @@ from ..errors import DataError
 from ..evaluation import Facts
 from ..formats import TooLarge, located
 from ..formats.label_maps import Opened, OpenedScores, open_prediction
-from ..formats.panoptic import open_ids
-from ..kernels import LabelRuns
 from ..labels import Color
 from ..masks import label_map
 from ..records import Record
+from ..reopening import Unavailable
 from ..statistics.confusion import VOID
 from ..statistics.score_maps import logistic
 
@@ -44,10 +43,6 @@ VOIDS: tuple[Color, Color] = ((90, 90, 90), (150, 150, 150))
 BLANK: Color = (0, 0, 0)
 
 Places = NDArray[np.int64]
-
-
-class Unavailable(Exception):
-    """There are no pictures of this image; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +133,6 @@ def _reached(scores: NDArray[Any], facts: Facts) -> Places:
 
 def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[Any]:
     try:
-        if facts.task == "panoptic":  # the digest speaks of the JSON too: whoever knows the sizes compares these
-            ids = open_ids(located(path)).map
-            return ids.array() if isinstance(ids, LabelRuns) else ids
         if facts.class_axis is not None and side == "prediction":
             opened = open_class_scores(located(path), facts.class_files)
         else:
