@@ -146,3 +146,32 @@ def test_arrays_have_no_boxes() -> None:
     assert [(r.id, r.class_, r.box, r.fate) for r in rows[:2]] == [(3, "1", None, "matched"), (4, "2", None, "matched")]
     with pytest.raises(mm.UsageError, match="no objects"):
         mm.Evaluation(["iou"], task="semantic").objects()
+
+
+def test_recall_by_size(tmp_path: Path) -> None:
+    """Ranges of sizes, as many as are asked for: the user's edges, and quartiles of what is there."""
+    gt = np.repeat(np.arange(1, 5), [1, 2, 4, 9])[None].astype(np.uint8)
+    pairs = [("a", gt, np.where(gt < 3, 0, gt))]
+    done = evaluate(
+        pairs=pairs, task="instance", metrics=[f"object_recall(iou=0.5,size={s})" for s in ("quartiles", "2:4:")]
+    )
+    found = {r.metric: (r.value, r.n) for r in done.rows() if r.over == "pooled"}
+    assert found == {
+        "object_recall(iou=0.5,size=:2)": (0.0, 1), "object_recall(iou=0.5,size=2:3)": (0.0, 1),
+        "object_recall(iou=0.5,size=3:6)": (1.0, 1), "object_recall(iou=0.5,size=6:)": (1.0, 1),
+        "object_recall(iou=0.5,size=2:4)": (0.0, 1), "object_recall(iou=0.5,size=4:)": (1.0, 2),
+    }  # fmt: skip
+    np.save(tmp_path / "gt.npy", gt)
+    for size, why in (("quarters", "or quartiles, not 'quarters'"), ("3:1", "not '3:1'"), ("1:5:2", "not '5:2'")):
+        err = io.StringIO()
+        with redirect_stderr(err):
+            name = f"object_recall(iou=0.5,size={size})"
+            assert main(["evaluate", str(tmp_path / "gt.npy"), str(tmp_path / "gt.npy"), "-m", name]) == 2
+        assert why in err.getvalue() and "note" not in err.getvalue()
+    out = io.StringIO()
+    with redirect_stdout(out):
+        files = [str(tmp_path / "gt.npy")] * 2
+        assert main(["evaluate", *files, "--task", "instance", "-m", "object_recall(iou=0.5,size=quartiles)"]) == 0
+    assert "object_recall(iou=0.5,size=:2) " in out.getvalue()
+    with pytest.raises(mm.UsageError, match="evaluate takes apart"):
+        mm.object_recall(gt, gt, iou=0.5, size="quartiles")

@@ -20,12 +20,14 @@ from .errors import DataError
 from .evaluation import Evaluation, default_metrics, wanted_by
 from .labels import LabelSet
 from .metrics import parse
+from .metrics._sizes import by_size
 from .pairing import Pairing
 from .panoptic import Data
 from .readings import Facts
 from .records import Records
 from .results import store_results, write_results, write_rows
 from .statistics.details import NOTHING
+from .statistics.overlap import Overlap
 from .store import Store
 from .uncertainty import Resampling
 
@@ -97,6 +99,7 @@ def conclude(asked: Asked, records: Records) -> Evaluation:
         facts, notices = decide(asked.question, pairing, records, objects=objects)
     metrics = default_metrics(facts) if asked.metrics is None else [parse(m) for m in asked.metrics]
     made = Evaluation(metrics, facts=facts, records=records, intervals=asked.resampling)
+    made.metrics = tuple(by_size(made.metrics, lambda: made.statistic(Overlap.name)))
     made.notices, made.inputs, made.photographs = notices, asked.inputs, asked.photographs
     return made
 

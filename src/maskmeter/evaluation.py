@@ -26,7 +26,8 @@ from .labels import LabelSet
 from .masks import LabelMap, as_array, label_map, pair
 from .metrics import METRICS, Metric, Values, parse
 from .metrics._metric import mean
-from .metrics.instances import over_classes, sizes
+from .metrics._sizes import sizes
+from .metrics.instances import over_classes
 from .readings import DETECTED, Facts, Objects, Segmented, source, statistics_of
 from .records import Memory, Record, Records
 from .rows import Over, Row, Tabular

@@ -34,12 +34,14 @@ from .grouping import By, groups_of
 from .labels import LabelSet
 from .metrics import Metric
 from .metrics import asked as named
+from .metrics._sizes import by_size, check
 from .pairing import Pairing, check_complete, find_pairs
 from .progress import Bar, silent
 from .readings import Facts
 from .records import Memory, Records
 from .statistics.details import NOTHING, Wanted
 from .statistics.object_scores import ObjectScores
+from .statistics.overlap import Overlap
 from .statistics.scores import Scores
 from .statistics.shape import Needs
 from .store import FILE, Store
@@ -128,6 +130,7 @@ def evaluate(
     Raises UsageError for a wrong call and DataError for data that is not fit to evaluate.
     """
     chosen = [named(m) if isinstance(m, str) else m for m in metrics] if metrics is not None else None
+    check(chosen or ())
     void = _numbers(ignore)
     label_set = _label_set(labels, classes)
     if pairs is not None and not isinstance(pairs, str | os.PathLike):
@@ -259,6 +262,7 @@ def _evaluate_arrays(
     )
     for name, gt, pred in pairs:
         made.update(gt, pred, image=name)
+    made.metrics = tuple(by_size(made.metrics, lambda: made.statistic(Overlap.name)))
     if group_by is not None:
         made.resampling = grouped(how, group_by, made.images)
     return made

@@ -30,8 +30,8 @@ def number(value: float) -> str:
 def text_table(
     header: Sequence[str], lines: Iterable[Sequence[str]], left: Sequence[int] = (0,), most: int = WIDEST
 ) -> str:
-    """Columns side by side, those of `left` to the left and the others to the right, at most `most` wide."""
-    cells = [[_fit(c, most) for c in line] for line in [header, *lines]]
+    """Columns side by side, those of `left` to the left and the others to the right; cells at most `most` wide."""
+    cells = [[printable(c) for c in header], *([_fit(c, most) for c in line] for line in lines)]
     widths = [max(_width(line[i]) for line in cells) for i in range(len(header))]
     return "\n".join(
         "  ".join(

@@ -134,7 +134,7 @@ class Metric(Generic[S, V]):
         """Raise UsageError when a parameter without a default is not given."""
         for name, default in self.defaults.items():
             if default is REQUIRED and name not in dict(self.params):
-                raise UsageError(f"{self.name} needs {name}, as in {self.name}({name}=2)")
+                raise UsageError(f"{self.name} needs {name}, as in {self.name}({name}={SUCH.get(name, 2)})")
 
     @property
     def complete(self) -> bool:
@@ -189,6 +189,7 @@ CURVES: Mapping[str, str] = {
     "detection_curve": "best_score",
 }
 REQUIRED = inspect.Parameter.empty
+SUCH = {"iou": 0.5, "metric": "dice", "precision": 0.9, "specificity": 0.9, "score": 0.5, "kind": "both"}
 
 
 @cache

@@ -50,6 +50,7 @@ from ..statistics._sums import firsts
 from ..statistics.details import asked
 from ..statistics.overlap import STUFF, THING, Overlap, overlap
 from ._metric import Metric, Values, metric, ratio
+from ._sizes import sizes
 
 __all__ = [
     "aji", "aji_plus", "boundary_pq", "count_error", "mean_matched_iou", "merges", "object_accuracy", "object_f1",
@@ -209,7 +210,8 @@ def object_recall(
 
     Range 0 to 1. Undefined where the ground truth has no object, whatever is predicted. `size=32:96` looks at
     objects of 32 pixels or more and less than 96 alone; `size=96:` has no upper end, `size=:32` no lower one.
-    What they were matched with may have any size.
+    What they were matched with may have any size. `evaluate` and the command line take several ranges at once and
+    give a value for each: `size=:32:96:`, or `size=quartiles` for those of the sizes in the ground truth.
     Hides: invented objects: covering everything finds all; how well they are drawn beyond the threshold.
     Use: with `object_precision`, where misses are dear; by size, as small ones are missed first.
 
@@ -222,15 +224,6 @@ def object_recall(
     return _rate(
         o, iou, (convention, criterion, strict, method), lambda t: ratio(t.found(low, high), t.objects(low, high))
     )
-
-
-def sizes(size: str | None) -> tuple[float, float]:
-    """The sizes from and below which objects are looked at."""
-    found = re.fullmatch(r"(\d*):(\d*)", ":" if size is None else str(size))
-    low, high = (float(found[1] or 0), float(found[2] or "inf")) if found else (0.0, 0.0)
-    if low < high:
-        return low, high
-    raise UsageError(f"size must be a range of pixels such as 32:96, 96: or :32, not {size!r}")
 
 
 @metric(overlap, per="class", wants=_wants)
