@@ -115,10 +115,10 @@ def test_the_table(tmp_path: Path) -> None:
     facts: dict[str, Any] = {"task": "instance", "ignore": 200, "mask": tmp_path / "mask"}
     done = evaluate(*folders, ["object_f1(iou=0.5)"], **facts, spacing=(0.5, 2), out=tmp_path / "run")
     expected = [
-        ObjectRow("=a", "gt", 7, None, 9, 9.0, ((1, 4), (1, 4)), None, 1.0, 3, True, "matched", 1),
-        ObjectRow("=a", "gt", 9, None, 4, 4.0, ((1, 3), (6, 8)), None, 0.0, None, False, "missed", 0),
-        ObjectRow("=a", "pred", 3, None, 9, 9.0, ((1, 4), (1, 4)), None, 1.0, 7, True, "matched", 1),
-        ObjectRow("=a", "pred", 4, None, 3, 3.0, ((4, 5), (5, 8)), None, 0.0, None, False, "hallucinated", 0),
+        ObjectRow("=a", "gt", 7, None, 9, 9.0, ((1, 4), (1, 4)), None, 1.0, 3, True, "matched", None, 1),
+        ObjectRow("=a", "gt", 9, None, 4, 4.0, ((1, 3), (6, 8)), None, 0.0, None, False, "missed", None, 0),
+        ObjectRow("=a", "pred", 3, None, 9, 9.0, ((1, 4), (1, 4)), None, 1.0, 7, True, "matched", None, 1),
+        ObjectRow("=a", "pred", 4, None, 3, 3.0, ((4, 5), (5, 8)), None, 0.0, None, False, "hallucinated", None, 0),
     ]
     assert list(done.objects()) == expected
     err = io.StringIO()
@@ -136,6 +136,15 @@ def test_the_table(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="has changed"):
         reopen(done.records["=a"], done.facts)
     assert [r._replace(size_mm=1.0) for r in done.objects()] == [r._replace(box=None, size_mm=1.0) for r in expected]
+
+
+def test_objects_that_were_taken_for_another_class() -> None:
+    meter = mm.Evaluation(["pq"], task="instance")
+    ids, gt, pred = np.array([[1, 1, 1, 2, 2, 3]]), {1: 7, 2: 7, 3: 8}, {1: 8, 2: 7, 3: 8}
+    meter.update((ids, gt), (np.array([[1, 1, 2, 2, 2, 3]]), pred))
+    found = {(r.side, r.id): (r.fate, r.taken) for r in meter.objects()}
+    assert found["gt", 1] == ("missed", "8") and found["pred", 1] == ("hallucinated", "7")
+    assert {v[1] for k, v in found.items() if k[1] > 1} == {None}
 
 
 def test_arrays_have_no_boxes() -> None:
@@ -175,3 +184,80 @@ def test_recall_by_size(tmp_path: Path) -> None:
     assert "object_recall(iou=0.5,size=:2) " in out.getvalue()
     with pytest.raises(mm.UsageError, match="evaluate takes apart"):
         mm.object_recall(gt, gt, iou=0.5, size="quartiles")
+
+
+def said(*words: object) -> tuple[int, str]:
+    """The exit code of an evaluation, and what it said beside its numbers."""
+    err = io.StringIO()
+    with redirect_stderr(err), redirect_stdout(io.StringIO()):
+        code = main(["evaluate", *map(str, words)])
+    return code, err.getvalue()
+
+
+def put(folder: Path, gt: dict[str, NDArray[Any]], pred: dict[str, NDArray[Any]]) -> tuple[Path, Path]:
+    for side, maps in (("gt", gt), ("pred", pred)):
+        (folder / side).mkdir(parents=True)
+        for name, array in maps.items():
+            np.save(folder / side / f"{name}.npy", array)
+    return folder / "gt", folder / "pred"
+
+
+def test_classes_that_are_given_as_objects(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    classes = {k: np.kron(rng.integers(0, 4, (9, 9)), np.ones((3, 3), int)).astype(np.uint8) for k in "abc"}
+    folders = put(tmp_path / "classes", classes, classes)
+    for metric in ("pq", "pq(criterion=centre)"):
+        code, text = said(*folders, "--task", "instance", "-m", metric)
+        assert code == 0 and "looks like classes" in text and "--task semantic" in text and "same 3 ids" in text
+    whole = {k: np.kron([[1, 2], [3, 0]], np.ones((5, 5), int)) for k in "abc"}
+    assert said(*put(tmp_path / "whole", whole, whole), "--task", "instance", "-m", "pq") == (0, "")
+    meter = Evaluation(["pq"], task="instance")
+    meter.update(classes["a"], classes["a"], connectivity=8)
+    assert meter.value("pq", class_=1) == 1.0 and meter.statistic("overlap").gt_id.size > 10
+
+
+SOUND = np.kron([[1, 2], [3, 0]], np.ones((4, 4), int))
+TWO = np.stack([np.where(SOUND > 0, 5, 0), SOUND])
+
+
+@pytest.mark.parametrize(
+    ("gt", "pred", "how", "expected"),
+    [
+        ({"a": SOUND}, {"a": SOUND - 1}, ["instance"], "pred/a.npy: label -1 in the prediction is negative; name"),
+        ({"a": SOUND + 0.5}, {"a": SOUND}, ["instance"], "gt/a.npy: dtype float64 holds 64 values that are not"),
+        ({"a": SOUND}, {"a": SOUND[:7]}, ["instance"], "pred/a.npy: shape (8, 8) in the ground truth, (7, 8) in the"),
+        ({"a": SOUND, "b": SOUND}, {"a": SOUND}, ["instance"], "1 ground truth has no prediction: b (--missing empty"),
+        ({"a": SOUND}, {"a": SOUND, "z": SOUND}, ["instance"], "1 prediction has no ground truth: z (--extra skip"),
+        ({"a": TWO}, {"a": TWO[:1]}, ["panoptic"], "pred/a.npy: holds one channel; say how class and number"),
+        ({"a": TWO}, {"a": TWO[:, :7]}, ["panoptic"], "pred/a.npy: shape (8, 8) in the ground truth, (7, 8) in the"),
+        ({"a": TWO}, {"a": -TWO}, ["panoptic"], "pred/a.npy: class -5 is negative"),
+        ({"a": TWO}, {"a": TWO}, ["panoptic", "--classes", "0-3"], "not declared (declare it)"),
+    ],
+)  # fmt: skip
+def test_maps_that_are_refused(
+    gt: dict[str, NDArray[Any]], pred: dict[str, NDArray[Any]], how: list[str], expected: str, tmp_path: Path
+) -> None:
+    code, text = said(*put(tmp_path, gt, pred), "--task", *how, "-o", tmp_path / "run", "--no-report")
+    assert code == 3 and expected in text and text.count("\n") == 1
+    assert not (tmp_path / "run/results.json").exists()
+
+
+def test_missing_predictions_are_misses(tmp_path: Path) -> None:
+    folders = put(tmp_path, {"a": SOUND, "b": SOUND}, {"a": SOUND})
+    done = evaluate(*folders, ["object_recall(iou=0.5)"], task="instance", missing="empty")
+    assert done.value("object_recall(iou=0.5)") == 0.5
+    assert [(r.fate, r.box) for r in done.objects() if r.image == "b"][:1] == [("missed", ((0, 4), (0, 4)))]
+
+
+def test_an_object_with_two_classes(tmp_path: Path) -> None:
+    """An error where ids are those of objects; where numbers may begin anew in each class, a remark if they do not."""
+    torn = np.stack([np.where((SOUND == 3) & (np.arange(8) > 1), 6, TWO[0]), SOUND])
+    code, text = said(*put(tmp_path, {"a": TWO}, {"a": torn}), "--task", "panoptic", "-m", "pq")
+    assert (code, text) == (0, "note: prediction: numbers belong to two classes, and are read as an object of each\n")
+    anew = np.stack([np.where(SOUND == 3, 6, TWO[0]), np.where(SOUND == 3, 1, SOUND)])
+    assert said(*put(tmp_path / "anew", {"a": TWO}, {"a": anew}), "--task", "panoptic", "-m", "pq") == (0, "")
+    with pytest.raises(mm.LabelError, match="carries two classes"):
+        mm.pq(SOUND, SOUND, gt_classes=TWO[0], pred_classes=torn[0])
+    meter = Evaluation(["pq"], task="panoptic")
+    with pytest.raises(mm.LabelError, match="of the class map differs from"):
+        meter.update((TWO[0], SOUND), (TWO[0][:7], SOUND))

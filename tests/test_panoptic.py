@@ -347,7 +347,7 @@ def test_inspection_lists_everything_that_disagrees(tmp_path: Path) -> None:
     for i in (0, 2):
         Image.fromarray(colors(np.where(PRED == 9, 77, PRED))).save(tmp_path / f"pred/{i}.png")
     code, text, _ = cli("inspect", gt, pred)
-    assert code == 3 and text.count("segment 77 only in the PNG; segment 9 only in segments_info") == 2
+    assert code == 3 and text.count("segment 77 only in the PNG (list it or make its pixels 0); segment 9 only") == 2
     found = json.loads(cli("inspect", gt, pred, "--format", "json")[1])
     assert len(found["problems"]) == 2 and found["segments"][1] == {"class": "car", "gt": 2, "pred": 2}
 

@@ -43,6 +43,8 @@ class Fate(NamedTuple):
     partner  the id of its match, else of its best partner; None without one
     parts    of an object its pieces, of a prediction the objects it swallows
     score    the confidence of a prediction, NaN without one
+    taken    of an object that is not matched the class that it was taken for, of a prediction the class that it hides:
+             the other class of an object whose IoU with it reaches the threshold and that is not matched either
     """
 
     side: str
@@ -55,6 +57,7 @@ class Fate(NamedTuple):
     parts: int
     fate: str
     score: float = nan
+    taken: int | None = None
 
 
 def fates(o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT) -> list[Fate]:
@@ -67,7 +70,8 @@ def fates(o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT) -> list[Fate]:
      ('pred', 1, 'split'), ('pred', 2, 'split'), ('pred', 3, 'matched'), ('pred', 4, 'hallucinated')]
     """
     m = match(o, at, how)
-    return [*_of_gt(o, m, how), *_of_pred(o, m, at, how)]
+    taken = _taken(o, m, at, how)
+    return [*_of_gt(o, m, how, taken), *_of_pred(o, m, at, how, taken)]
 
 
 def pieces(o: Overlap, share: float = 0.5) -> Mask:
@@ -154,7 +158,19 @@ def _share(share: float) -> float:
     raise UsageError(f"share must be at least 0.5 and below 1, not {share!r}")
 
 
-def _of_gt(o: Overlap, m: Matching, how: Rules) -> list[Fate]:
+def _taken(o: Overlap, m: Matching, at: float, how: Rules) -> tuple[Ints, Ints]:
+    """Pairs of objects of two classes that would match if they were of one, and are not matched; the best come last."""
+    free_gt, free_pred = sought(o, how), np.ones(o.pred_id.size, bool)
+    free_gt[m.gt], free_pred[m.pred] = False, False
+    iou = o.pair_pixels / o.union
+    found = (iou > at) if how.strict else (iou >= at)
+    found &= o.gt_class[o.pair_gt] != o.pred_class[o.pair_pred]
+    pairs = np.flatnonzero(found & free_gt[o.pair_gt] & free_pred[o.pair_pred])
+    pairs = pairs[np.argsort(iou[pairs], kind="stable")]
+    return o.pair_gt[pairs], o.pair_pred[pairs]
+
+
+def _of_gt(o: Overlap, m: Matching, how: Rules, taken: tuple[Ints, Ints]) -> list[Fate]:
     parts, many = parts_of_gt(o), parts_of_pred(o) >= 2
     lost = swallowed(o)
     merged = np.zeros(o.gt_id.size, bool)
@@ -164,11 +180,12 @@ def _of_gt(o: Overlap, m: Matching, how: Rules) -> list[Fate]:
     fate[m.gt] = "matched"
     fate = np.where(sought(o, how), fate, "crowd")
     iou, partner = _partners(o, o.pair_gt, o.pair_pred, m.gt, m.pred, o.gt_id.size)
-    score = np.full(o.gt_id.size, nan)
-    return _listed("gt", o.gt_image, o.gt_id, o.gt_class, o.gt_size, iou, partner, o.pred_id, parts, fate, score)
+    facts = o.gt_image, o.gt_id, o.gt_class, o.gt_size, iou, partner, o.pred_id, parts, fate
+    of = dict(zip(taken[0].tolist(), o.pred_class[taken[1]].tolist(), strict=True))
+    return _listed("gt", *facts, np.full(o.gt_id.size, nan), of)
 
 
-def _of_pred(o: Overlap, m: Matching, at: float, how: Rules) -> list[Fate]:
+def _of_pred(o: Overlap, m: Matching, at: float, how: Rules, taken: tuple[Ints, Ints]) -> list[Fate]:
     parts, split = parts_of_pred(o), parts_of_gt(o) >= 2
     piece = np.zeros(o.pred_id.size, bool)
     piece[o.pair_pred[pieces(o) & split[o.pair_gt]]] = True
@@ -178,7 +195,7 @@ def _of_pred(o: Overlap, m: Matching, at: float, how: Rules) -> list[Fate]:
     fate[m.pred] = "matched"
     iou, partner = _partners(o, o.pair_pred, o.pair_gt, m.pred, m.gt, o.pred_id.size)
     facts = o.pred_image, o.pred_id, o.pred_class, o.pred_size, iou, partner, o.gt_id, parts, fate, o.pred_score
-    return _listed("pred", *facts)
+    return _listed("pred", *facts, dict(zip(taken[1].tolist(), o.gt_class[taken[0]].tolist(), strict=True)))
 
 
 def _partners(
@@ -195,11 +212,11 @@ def _partners(
 
 def _listed(
     side: str, image: Ints, id: Ints, class_: Ints, pixels: Ints, iou: NDArray[np.float64], partner: Ints,
-    ids: Ints, parts: Ints, fate: NDArray[np.str_], score: NDArray[np.float64],
+    ids: Ints, parts: Ints, fate: NDArray[np.str_], score: NDArray[np.float64], taken: dict[int, int],
 ) -> list[Fate]:  # fmt: skip
     partners = [None if k < 0 else int(ids[k]) for k in partner.tolist()]
     columns = zip(
         image.tolist(), id.tolist(), class_.tolist(), pixels.tolist(), iou.tolist(), partners, parts.tolist(),
-        fate.tolist(), score.tolist(), strict=True,
+        fate.tolist(), score.tolist(), [taken.get(k) for k in range(id.size)], strict=True,
     )  # fmt: skip
     return sorted((Fate(side, *facts) for facts in columns), key=lambda x: (x.image, x.id))

@@ -43,6 +43,8 @@ class ObjectRow(NamedTuple):
     partner  the id of that; of a match, of what it matched
     matched  whether it is matched
     fate     gt: matched, missed, split, merged, crowd; pred: matched, hallucinated, split, merged, excused
+    taken    the class that an object was taken for, or that a prediction hides: that of an object of another class
+             whose IoU with it reaches the threshold while neither is matched; None without one
     parts    of an object the predictions that lie mostly on it, of a prediction the objects that lie mostly in it
     """
 
@@ -58,6 +60,7 @@ class ObjectRow(NamedTuple):
     partner: int | None
     matched: bool
     fate: str
+    taken: str | None
     parts: int
 
 
@@ -122,5 +125,5 @@ def _row(name: str, f: Fate, facts: Facts, pixels: _Pixels, title: Callable[[int
         name, f.side, number(f.id), None if title is None else title(f.class_), f.pixels,
         None if pixels.mm is None else f.pixels * pixels.mm, pixels.boxes[f.side].get(f.id),
         None if math.isnan(f.score) else f.score, f.iou, None if f.partner is None else number(f.partner),
-        f.fate == "matched", f.fate, f.parts,
+        f.fate == "matched", f.fate, None if title is None or f.taken is None else title(f.taken), f.parts,
     )  # fmt: skip

@@ -92,7 +92,8 @@ def write_objects(path: Path, evaluation: Evaluation, iou: float = 0.5) -> int:
             n += 1
             box = None if row.box is None else " ".join(f"{a}:{b}" for a, b in row.box)
             cells = row._replace(image=harmless(row.image), box=box, matched=int(row.matched))
-            writer.writerow(cells if row.class_ is None else cells._replace(class_=harmless(row.class_)))
+            titles = {k: v and harmless(v) for k, v in (("class_", row.class_), ("taken", row.taken))}
+            writer.writerow(cells._replace(**titles))
     fresh.replace(path)
     return n
 

@@ -92,11 +92,11 @@ def test_every_kind_of_error_is_shown(cells_run: Evaluation) -> None:
 
 
 def test_the_largest_objects_of_a_kind(cells_run: Evaluation) -> None:
-    total, largest = object_errors._largest(cells_run)  # pyright: ignore[reportPrivateUsage]
+    found, _ = object_errors._largest(cells_run)  # pyright: ignore[reportPrivateUsage]
     everything = fates(cells_run.statistic("overlap"), 0.5)
     missed = sorted((f.pixels for f in everything if f.side == "gt" and f.fate == "missed"), reverse=True)
-    assert [f.pixels for _, f in largest["gt", "missed"]] == missed[: object_errors.SHOWN]
-    assert total["gt", "missed"] == len(missed)
+    assert [f.pixels for _, f in found.objects["gt", "missed"]] == missed[: object_errors.SHOWN]
+    assert found.total["gt", "missed"] == len(missed)
 
 
 def test_the_picture_of_fates() -> None:

@@ -19,6 +19,7 @@ no crowd.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -83,6 +84,7 @@ def open_packed(
             ids, pairs = _unpacked(raster, packing, things)
     except DataError as error:
         raise error.at(path) from None
+    notes = (*notes, *_shared_numbers(pairs)) if packing in (None, PACKINGS[0]) else notes
     segments = _segments(pairs, labels, things, gt, instances, ignore)
     return Packed(ids, segments, sha256(data).hexdigest(), notes)
 
@@ -169,6 +171,18 @@ def _of_channels(classes: NDArray[Any], number: NDArray[Any], things: Kinds) -> 
         merged = np.isin(classes, kind[stuff])
         ids[merged] = classes[merged].astype(np.int64) << 32
     return ids, [(c << 32 | n, c, n) for c, n in sorted(set(zip(kind.tolist(), numbers.tolist(), strict=True)))]
+
+
+def _shared_numbers(pairs: Pairs) -> tuple[str, ...]:
+    """A remark where numbers that do not begin anew in each class belong to two of them."""
+    numbers: dict[int, list[int]] = {}
+    for _, class_, number in pairs:
+        if number:
+            numbers.setdefault(class_, []).append(number)
+    if all(sorted(x) == list(range(1, len(x) + 1)) for x in numbers.values()):
+        return ()
+    twice = sorted(n for n, k in Counter(n for x in numbers.values() for n in x).items() if k > 1)
+    return ("numbers belong to two classes, and are read as an object of each",) if twice else ()
 
 
 def _check(values: list[int], what: str) -> None:

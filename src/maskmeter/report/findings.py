@@ -164,6 +164,18 @@ class Findings:
         return self.evaluation.statistic(Overlap.name)
 
     @cached_property
+    def crowds(self) -> bool:
+        """Whether there are crowds, or predictions that void excuses."""
+        return bool((self.overlap.gt_crowd > 0).any() or self.overlap.excused.any())
+
+    @property
+    def void(self) -> bool:
+        """Whether there may be pixels that do not count."""
+        facts = self.evaluation.facts
+        segments = self.objects and facts.task != "instance"
+        return segments or bool(facts.region) or any(fact.startswith("ignore:") for fact in facts.signature)
+
+    @cached_property
     def binary(self) -> bool:
         """Whether regions have one value and not one per class."""
         return self.regions and self.pooled.binary

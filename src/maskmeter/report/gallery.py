@@ -36,7 +36,6 @@ def render(found: Findings) -> str | None:
     groups = [Group(id, title, [card(found, at) for at in images]) for id, title, images in chosen]
     cards = [card for group in groups for card in group.cards]
     compared = any(card.pictures and card.pictures.other for card in cards)
-    facts = found.evaluation.facts
     scores = drawable(found)
     return fill(
         "gallery.html",
@@ -58,7 +57,8 @@ def render(found: Findings) -> str | None:
         colors={k: words.colour(v) for k, v in (("tp", pictures.TP), ("fp", pictures.FP), ("fn", pictures.FN))},
         fates={k: words.colour(v) for k, v in FATES.items()},
         unassigned=found.regions and bool(found.pooled.unassigned),
-        void=bool(facts.region) or any(fact.startswith("ignore:") for fact in facts.signature),
+        crowd=found.objects and found.crowds,
+        void=found.void,
     )
 
 

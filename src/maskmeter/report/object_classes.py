@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..evaluation import Row
-from ..matching import rules
 from ..metrics import Metric, pq, rq, sq
 from ..metrics.instances import tally
+from ..objects import rules_of
 from ..statistics.overlap import STUFF, THING
 from .findings import AT, BOTH, FOUND, RIGHT, Findings
 from .page import fill
@@ -84,8 +84,7 @@ def _metrics(found: Findings) -> Sequence[Metric[Any, Any]]:
 
 def _lines(found: Findings, metrics: Sequence[Metric[Any, Any]]) -> Iterator[Line]:
     """A line for each class, in the order of the statistic."""
-    how = rules(found.evaluation.facts.convention if found.panoptic else None, strict=found.panoptic)
-    t = tally(found.overlap, AT, how)
+    t = tally(found.overlap, AT, rules_of(found.evaluation.facts))
     counts = (np.asarray(x, np.int64).tolist() for x in (t.tp, t.fp, t.fn))
     titles = found.evaluation.titles(metrics[0])
     for name, tp, fp, fn in zip((x for x in titles if x is not None), *counts, strict=True):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import nlargest
+from typing import Any
 
 import numpy as np
 
 from ..evaluation import Evaluation
 from ..fates import Fate, fates
+from ..objects import rules_of
 from ..readings import source
 from ..statistics.overlap import Overlap
 from . import pictures, words
@@ -23,6 +25,7 @@ from .pictures import Unavailable
 LISTED = 12  # images
 SHOWN = 6  # objects of a kind
 SIDE = 200  # pixels of a cut-out
+CONFUSED, OF_PAIR = 8, 3  # pairs of classes taken for one another, and objects of each
 
 # Which objects are shown of each kind: their side and their fate.
 KINDS: tuple[tuple[str, str, str, str], ...] = (
@@ -67,15 +70,25 @@ class Kind:
     cutouts: list[Cutout]
 
 
+@dataclass(frozen=True)
+class Confused:
+    """Objects of a class that were taken for another one: how many, and the largest."""
+
+    truth: str
+    taken: str
+    total: int
+    cutouts: list[Cutout]
+
+
 def render(found: Findings) -> str | None:
     """The section, absent without objects that went wrong."""
     if not found.objects or not found.images:
         return None
-    total, largest = _largest(found.evaluation)
+    fated, confused = _largest(found.evaluation)
     kinds = [
-        Kind(fate, title, text, total[side, fate], _cutouts(found, largest[side, fate]))
+        Kind(fate, title, text, fated.total[side, fate], _cutouts(found, fated.objects[side, fate]))
         for fate, side, title, text in KINDS
-        if total[side, fate]
+        if fated.total[side, fate]
     ]
     if not kinds:
         return None
@@ -83,12 +96,15 @@ def render(found: Findings) -> str | None:
     return fill(
         "object_errors.html",
         kinds=kinds,
+        confused=_confused(found, confused),
         lines=lines,
         images=found.images,
         at=AT,
         metric=found.headline,
         panoptic=found.panoptic,
         colors={k: words.colour(c) for k, c in FATES.items()},
+        crowd=found.crowds,
+        void=found.void,
         pictured=any(c.overlay for k in kinds for c in k.cutouts),
     )
 
@@ -96,14 +112,18 @@ def render(found: Findings) -> str | None:
 def of_image(evaluation: Evaluation, name: str) -> list[Fate]:
     """The objects of one image."""
     blob = evaluation.records[name].statistics[source(Overlap.name, evaluation.facts).stored]
-    return fates(source(Overlap.name, evaluation.facts).pool([[blob]], None), AT)
+    return _fates(evaluation, source(Overlap.name, evaluation.facts).pool([[blob]], None))
+
+
+def _fates(e: Evaluation, o: Overlap) -> list[Fate]:
+    return fates(o, AT, rules_of(e.facts))
 
 
 def fates_by_image(e: Evaluation) -> Iterator[Counter[tuple[str, str]]]:
     """How many objects of each side ("gt", "pred") have each fate, image by image in the order of names."""
     for names, stack in e.stacks(Overlap.name):
         counted: list[Counter[tuple[str, str]]] = [Counter() for _ in names]
-        for f in fates(stack, AT):
+        for f in _fates(e, stack):
             counted[f.image][f.side, f.fate] += 1
         yield from counted
 
@@ -113,17 +133,45 @@ def wrong(e: Evaluation) -> Iterator[bool]:
     return (any(n[side, fate] for fate, side, _, _ in KINDS) for n in fates_by_image(e))
 
 
-def _largest(e: Evaluation) -> tuple[Counter[tuple[str, str]], dict[tuple[str, str], list[tuple[str, Fate]]]]:
-    """How many objects of each side have each fate, and the largest of the kinds that are shown, with their images."""
-    total: Counter[tuple[str, str]] = Counter()
-    largest: dict[tuple[str, str], list[tuple[str, Fate]]] = {(side, fate): [] for fate, side, _, _ in KINDS}
+Named = tuple[str, Fate]
+"""An object with its image."""
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The largest objects of some kinds, and how many there are of each."""
+
+    kept: int
+    total: Counter[Any] = field(default_factory=Counter[Any])
+    objects: dict[Any, list[Named]] = field(default_factory=dict[Any, list[Named]])
+
+    def add(self, kind: Any, found: list[Named]) -> None:
+        """Take in more of a kind."""
+        if found:
+            self.total[kind] += len(found)
+            self.objects[kind] = nlargest(self.kept, [*self.objects.get(kind, ()), *found], key=lambda x: x[1].pixels)
+
+
+def _largest(e: Evaluation) -> tuple[Largest, Largest]:
+    """Of each side and fate that is shown, and of each two classes of which one was taken for the other."""
+    fated, confused = Largest(SHOWN), Largest(OF_PAIR)
     for names, stack in e.stacks(Overlap.name):
-        found = fates(stack, AT)
-        total.update((f.side, f.fate) for f in found)
-        for (side, fate), kept in largest.items():
-            of_kind = [(names[f.image], f) for f in found if f.side == side and f.fate == fate]
-            largest[side, fate] = nlargest(SHOWN, [*kept, *of_kind], key=lambda x: x[1].pixels)
-    return total, largest
+        found = [(names[f.image], f) for f in _fates(e, stack)]
+        for fate, side, _, _ in KINDS:
+            fated.add((side, fate), [x for x in found if (x[1].side, x[1].fate) == (side, fate)])
+        taken = [x for x in found if x[1].side == "gt" and x[1].taken is not None]
+        for pair in {(f.class_, f.taken) for _, f in taken}:
+            confused.add(pair, [x for x in taken if (x[1].class_, x[1].taken) == pair])
+    return fated, confused
+
+
+def _confused(found: Findings, pairs: Largest) -> list[Confused]:
+    """The pairs of classes that were confused most often."""
+    order = sorted(pairs.total.items(), key=lambda x: (-x[1], x[0]))[:CONFUSED]
+    return [
+        Confused(found.class_title(pair[0]), found.class_title(pair[1]), total, _cutouts(found, pairs.objects[pair]))
+        for pair, total in order
+    ]
 
 
 def _worst(found: Findings) -> list[Line]:
@@ -179,6 +227,9 @@ def _said(found: Findings, f: Fate) -> str:
     """What there is to say of an object, besides its size."""
     class_ = "" if found.overlap.binary else f"{words.name(found.class_title(f.class_), 24)}, "
     size = f"{class_}{words.count(f.pixels)} {'px' if found.unit == 'pixels' else 'voxels'}"
+    if f.taken is not None:
+        other = words.name(found.class_title(f.taken), 24)
+        return f"{size}, taken for {other}" if f.side == "gt" else f"{size}, is {other}"
     if f.fate == "split":
         return f"{size}, in {f.parts} pieces"
     if f.fate == "merged":

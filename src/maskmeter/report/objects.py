@@ -56,6 +56,7 @@ def render(found: Findings) -> str | None:
         by_size=_sizes(found),
         at=AT,
         unit=found.unit,
+        classes=not found.overlap.binary,
     )
 
 

@@ -123,11 +123,11 @@ class Table:
         unlisted = sorted(self.seen - self.known)
         absent = sorted(self.known - self.seen) if self.whole else []
         found = (
-            (unlisted, "only in the PNG"),
-            (absent, "only in segments_info"),
-            (self.undeclared, "of a class that is not declared"),
+            (unlisted, "only in the PNG", "list it or make its pixels 0"),
+            (absent, "only in segments_info", "leave it out there"),
+            (self.undeclared, "of a class that is not declared", "declare it"),
         )
-        if wrong := [f"{_some(ids)} {where}" for ids, where in found if ids]:
+        if wrong := [f"{_some(ids)} {where} ({remedy})" for ids, where, remedy in found if ids]:
             raise LabelError(f"{side} and its segments disagree: {'; '.join(wrong)}", file)
 
     def place(self, ids: Ints) -> Ints:
