@@ -102,3 +102,12 @@ def test_the_summary_says_which_intervals_are_not_to_be_trusted(data: Path, caps
     assert "! intervals rest on few groups (below 20 they are too narrow): all" in capsys.readouterr().out
     assert main(call) == 0
     assert "! intervals" not in capsys.readouterr().out
+
+
+def test_what_the_report_computes_besides_draws_the_same_groups() -> None:
+    from maskmeter.report.findings import Findings
+
+    done = mm.Evaluation(["recall"], intervals="bca(resamples=200)")
+    for i in range(8):
+        done.update([0, 1, 1, 2], [0, i % 2, 1, 2], image=f"{i}", group=f"p{i // 2}")
+    assert "|intervals:bca(resamples=200,seed=0)|groups:4,group|" in Findings(done).row(mm.mean_iou, "pooled").signature

@@ -289,7 +289,7 @@ class Findings:
         """The result table, and the rows of the metrics in `always` that are not in it."""
         e = self.evaluation
         more = [m for m in self.always if m not in e.metrics]
-        also = Evaluation(more, facts=e.facts, records=e.records).rows() if more else []
+        also = Evaluation(more, facts=e.facts, records=e.records, intervals=e.resampling).rows() if more else []
         return {(r.metric, r.class_, r.over): r for r in [*e.rows(), *also]}
 
     def row(self, metric: Metric[Any, Any], over: Over, kind: Kind | None = None) -> Row:
