@@ -71,6 +71,46 @@ def other(params: Any) -> None:
     params.maxDets, params.iouThrs = [1, 2, 5], np.array([0.3, 0.5, 1.0])
 
 
+def by_parts(coco: Any, evaluator: Any, data: Any) -> Any:
+    """As training loops evaluate that gather images from several workers: image by image, then all together."""
+    gt, results = copy.deepcopy(data)
+    with contextlib.redirect_stdout(io.StringIO()):
+        g = coco()
+        g.dataset = gt
+        g.createIndex()
+        e = evaluator(g, iouType="segm")
+        parts, seen = [], []
+        for images in ([2], [1, 3]):
+            mine = [r for r in results if r["image_id"] in images]
+            e.cocoDt = g.loadRes(mine) if mine else coco()
+            p = e.params
+            p.imgIds = list(images)
+            e._prepare()
+            e.ious = {(i, c): e.computeIoU(i, c) for i in images for c in p.catIds}
+            found = [e.evaluateImg(i, c, a, p.maxDets[-1]) for c in p.catIds for a in p.areaRng for i in images]
+            cells = np.empty(len(found), object)
+            cells[:] = found
+            parts.append(cells.reshape(len(p.catIds), len(p.areaRng), len(images)))
+            seen += images
+        e.evalImgs, e.params.imgIds = list(np.concatenate(parts, axis=2).flatten()), seen
+        e._paramsEval = copy.deepcopy(e.params)
+        e.accumulate()
+        e.summarize()
+    return e
+
+
+def test_a_loop_that_gathers_images_from_workers_gets_the_same_numbers() -> None:
+    theirs = pytest.importorskip("pycocotools.coco").COCO, pytest.importorskip("pycocotools.cocoeval").COCOeval
+    for seed in range(40):
+        a, b = by_parts(ours.COCO, ours.COCOeval, scene(seed)), by_parts(*theirs, scene(seed))
+        np.testing.assert_array_equal(a.stats, b.stats)
+        np.testing.assert_array_equal(a.eval["precision"], b.eval["precision"])
+        for x, y in zip(a.evalImgs, b.evalImgs, strict=True):
+            assert (x is None) == (y is None)
+            for key in x or ():
+                np.testing.assert_array_equal(x[key], y[key], err_msg=f"{seed} {key}")
+
+
 @pytest.mark.parametrize("change", [plain, one_class, other])
 @pytest.mark.parametrize("on", ["bbox", "segm"])
 def test_it_is_pycocotools_to_the_bit(on: str, change: Callable[[Any], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ class COCOeval:
         p = self.params
         if p.useSegm is not None:
             p.iouType = "segm" if p.useSegm == 1 else "bbox"
+        print("Running per image evaluation...")
         print(f"Evaluate annotation type *{p.iouType}*")
         p.imgIds = np.unique(p.imgIds).tolist()
         if p.useCats:
@@ -117,6 +119,17 @@ class COCOeval:
         order = np.argsort([-d["score"] for d in dt], kind="mergesort").tolist()
         return gt, [dt[i] for i in order[: self.params.maxDets[-1]]]
 
+    def evaluateImg(self, imgId: Any, catId: Any, aRng: Sequence[float], maxDet: int) -> Record | None:
+        """The matches of one image, category and range of area, as `evaluate` keeps them in `evalImgs`."""
+        whole = self.params
+        self.params = copy.copy(whole)
+        self.params.areaRng, self.params.maxDets = [list(aRng)], [maxDet]
+        try:
+            found: Record | None = self._matched([(imgId, catId)])[imgId, catId, 0]
+        finally:
+            self.params = whole
+        return None if found is None else {**found, "aRng": aRng}
+
     def _matched(self, keys: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         p = self.params
         cells = [self._of(*key) for key in keys]
@@ -167,7 +180,8 @@ class COCOeval:
         for n, key in enumerate(keys):
             iou = self.ious[key]
             if len(iou):
-                d, g = np.nonzero(np.asarray(iou) >= min(least, 1 - 1e-10))
+                iou = np.asarray(iou)[: begin_d[n + 1] - begin_d[n]]
+                d, g = np.nonzero(iou >= min(least, 1 - 1e-10))
                 parts.append((d + begin_d[n], g + begin_t[n], np.asarray(iou, np.float64)[d, g]))
         empty = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
         d, g, v = (np.concatenate([x[k] for x in [empty, *parts]]) for k in range(3))
@@ -177,6 +191,7 @@ class COCOeval:
 
     def accumulate(self, p: Params | None = None) -> None:
         """Precision and recall of all images together; `p` may ask for some of what was evaluated."""
+        print("Accumulating evaluation results...")
         if not self.evalImgs:
             print("Please run evaluate() first")
         p = self.params if p is None else p
@@ -202,7 +217,8 @@ class COCOeval:
                 found = accumulate_detections(ranked, objects, cap)
                 precision[:, :, : len(ks), a, m], scores[:, :, : len(ks), a, m], recall[:, : len(ks), a, m] = found
         self.eval = {
-            "params": p, "counts": list(shape), "precision": precision, "recall": recall, "scores": scores,
+            "params": p, "counts": list(shape), "date": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
+            "precision": precision, "recall": recall, "scores": scores,
         }  # fmt: skip
 
     def _ranked(self, entries: list[list[Record]], p: Params, cap: int) -> tuple[Ranked, Ints]:
