@@ -42,6 +42,11 @@ MODELS = {
     "thick": "centres of the outermost voxels of the mask, diagonal neighbours too, each counting one",
     "whole": "all voxels of the mask, inside too, each counting one",
 }
+QUANTILES = {
+    "weight": "of the area",
+    "linear": "interpolated between elements, whatever their area",
+    "below": "that of the last element but one, whatever their area",
+}
 PERCENTILES = {
     "largest": "the larger of the two directions' percentiles",
     "mean": "the mean of the two directions' percentiles",
@@ -115,9 +120,8 @@ def _why_boundaries(metric: Metric[Any, Any], name: str) -> tuple[str, ...]:
     why += ["what lies on the end of the image is left out"] if theirs.open and not ours.open else []
     if metric.name == "hausdorff" and dict(metric.params).get("percentile", 100) != 100:
         why += _if_other("taken is", PERCENTILES[ours.percentile], PERCENTILES[theirs.percentile])
-        if ours.weighted != theirs.weighted:
-            how = ("interpolated between elements, whatever their area", "of the area")
-            why.append(f"a percentile is {how[theirs.weighted]}; ours is {how[ours.weighted]}")
+        if ours.quantile != theirs.quantile:
+            why.append(f"a percentile is {QUANTILES[theirs.quantile]}; ours is {QUANTILES[ours.quantile]}")
     if metric.name in ("assd", "masd", "nsd"):
         field = "nsd" if metric.name == "nsd" else "assd"
         why += _if_other("a mean is", MEANS[getattr(ours, field)], MEANS[getattr(theirs, field)])

@@ -1,11 +1,17 @@
 """Every convention gives the number of its package, where that is installed.
 
-MONAI and seg-metrics keep some distances in single precision, so theirs are compared to six digits.
+MONAI and seg-metrics keep some distances in single precision, so theirs are compared to six digits. plastimatch prints
+six digits, and its distance transform errs by a thousandth where several points are about as near.
 """
 
 import contextlib
 import io
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,3 +114,33 @@ def test_seg_metrics(case: Case) -> None:
     same(mm.hausdorff(a, b, **kinds), found["hd"])
     same(mm.hausdorff(a, b, percentile=95, **kinds), found["hd95"])
     same(mm.assd(a, b, **kinds), found["msd"])
+
+
+def test_panoptica(case: Case) -> None:
+    peer = pytest.importorskip("panoptica.metrics")
+    a, b, spacing = case
+    kinds: dict[str, Any] = {"spacing": spacing, "convention": "panoptica"}
+    found = {name: getattr(peer.Metric, name)(a, b, voxelspacing=spacing) for name in ("ASSD", "HD", "HD95", "NSD")}
+    same(mm.assd(a, b, **kinds), found["ASSD"])
+    same(mm.hausdorff(a, b, **kinds), found["HD"])
+    same(mm.hausdorff(a, b, percentile=95, **kinds), found["HD95"])
+    same(mm.nsd(a, b, tolerance=min(spacing), **kinds), found["NSD"])
+
+
+def test_plastimatch(case: Case, tmp_path: Path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    tool = shutil.which("plastimatch") or shutil.which("plastimatch", path=str(Path(sys.executable).parent))
+    if tool is None:
+        pytest.skip("plastimatch is not installed")
+    a, b, spacing = case
+    for name, mask in (("a", a), ("b", b)):
+        image = sitk.GetImageFromArray(mask.astype(np.uint8).reshape((1,) * (3 - mask.ndim) + mask.shape))
+        image.SetSpacing((*spacing[::-1], 1.0)[:3])
+        sitk.WriteImage(image, str(tmp_path / f"{name}.mha"))
+    run = [tool, "dice", "--all", str(tmp_path / "a.mha"), str(tmp_path / "b.mha")]
+    printed = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    found = {k.strip(): float(v) for k, v in re.findall(r"^(.*) = ([-+.e\d]+)$", printed, re.MULTILINE)}
+    kinds: dict[str, Any] = {"spacing": spacing, "convention": "plastimatch"}
+    same(mm.hausdorff(a, b, **kinds), found["Hausdorff distance (boundary)"])
+    same(mm.hausdorff(a, b, percentile=95, **kinds), found["Percent (0.95) Hausdorff distance (boundary)"])
+    same(mm.assd(a, b, **kinds), found["Avg average Hausdorff distance (boundary)"], rel=2e-3)

@@ -23,7 +23,7 @@ meshmetrics       faces of voxels; as deepmind
 distorch          corners weighted by faces; percentiles unweighted
 seg_metrics       thick border, open at the end of the image; as medpy; every empty case is 0
 itk_set           whole masks; mean of two means
-plastimatch       inner voxels; mean of two percentiles
+plastimatch       inner voxels; mean of two percentiles, each of an element, and mean of two means
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Rule:
 
     model       what stands for a surface; `nsd_model` for NSD where that is another
     open        elements on the end of the image are left out
-    percentile  "largest" or "mean" of the two directions', or that of both "together"
-    weighted    percentiles are those of weights, the least distance that reaches the share; else linear, unweighted
+    percentile  "largest" or "mean" of the two directions', or that of both "together"; at 100 never the mean
+    quantile    "weight": the least distance that reaches that share of the weight; "linear": between elements, which
+                count one each; "below": of the last element but one that the share holds
     assd        "pooled" over both surfaces, or the "mean" of two means
     nsd         the same for shares
     none        distance and share of two empty masks
@@ -68,7 +69,7 @@ class Rule:
     nsd_model: str | None = None
     open: bool = False
     percentile: str = "largest"
-    weighted: bool = False
+    quantile: str = "linear"
     assd: str = "pooled"
     nsd: str = "pooled"
     none: tuple[float, float] = (NAN, NAN)
@@ -77,18 +78,18 @@ class Rule:
 
 
 RULES: Mapping[str, Rule] = {
-    "mesh": Rule("mesh", weighted=True, exact=False),
-    "deepmind": Rule("corners", weighted=True, none=(INF, NAN), missed=(INF, INF, INF, 0.0)),
+    "mesh": Rule("mesh", quantile="weight", exact=False),
+    "deepmind": Rule("corners", quantile="weight", none=(INF, NAN), missed=(INF, INF, INF, 0.0)),
     "monai": Rule(missed=(INF, NAN, INF, 0.0)),
     "monai_subvoxel": Rule(nsd_model="corners", missed=(INF, NAN, INF, 0.0)),
     "medpy": Rule(percentile="together", missed=(NAN, NAN, NAN, NAN)),
     "panoptica": Rule(percentile="together", assd="mean", nsd="mean", missed=(NAN, NAN, NAN, NAN)),
     "metricsreloaded": Rule(none=(0.0, 1.0), missed=(NAN, NAN, NAN, 0.0)),
-    "meshmetrics": Rule("faces", weighted=True, none=(0.0, 1.0), exact=False),
+    "meshmetrics": Rule("faces", quantile="weight", none=(0.0, 1.0), exact=False),
     "distorch": Rule("shared", missed=(NAN, NAN, NAN, NAN)),
     "seg_metrics": Rule("thick", open=True, percentile="together", none=(0.0, NAN), missed=(0.0, 0.0, 0.0, NAN)),
     "itk_set": Rule("whole", assd="mean", missed=(NAN, NAN, NAN, NAN)),
-    "plastimatch": Rule(percentile="mean", assd="mean", missed=(INF, INF, INF, NAN)),
+    "plastimatch": Rule(percentile="mean", quantile="below", assd="mean", missed=(INF, INF, INF, NAN)),
 }
 
 
@@ -151,7 +152,7 @@ def hausdorff(
         if direction is None and rule.percentile == "together":
             return _percentile(together([g, p]), percentile, rule)
         sides = [_percentile(d, percentile, rule) for d in _chosen(g, p, direction)]
-        return sum(sides) / len(sides) if rule.percentile == "mean" else max(sides)
+        return sum(sides) / len(sides) if rule.percentile == "mean" and percentile < 100 else max(sides)
 
     return _each(s, value, rule.none[0], rule.missed[0 if percentile == 100 else 1], empty)
 
@@ -376,8 +377,12 @@ def _mean(d: Directed) -> float:
 def _percentile(d: Directed, percentile: float, rule: Rule) -> float:
     if percentile == 100:
         return d.farthest if rule.model == "mesh" else float(d.distance.max())
-    if not rule.weighted:
-        at, ends = percentile / 100 * (int(d.count.sum()) - 1), np.cumsum(d.count)
+    if rule.quantile != "weight":
+        n, ends = int(d.count.sum()), np.cumsum(d.count)
+        if rule.quantile == "below":
+            at = math.floor(percentile / 100 * n) - 1
+            return 0.0 if at < 0 else float(d.distance[np.searchsorted(ends, at, side="right")])
+        at = percentile / 100 * (n - 1)
         low, high = d.distance[np.searchsorted(ends, [math.floor(at), math.ceil(at)], side="right")].tolist()
         return low + (high - low) * (at - math.floor(at))
     reached = np.cumsum(d.weight) / np.sum(d.weight)
