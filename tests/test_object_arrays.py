@@ -8,12 +8,28 @@ import numpy as np
 import pytest
 
 import maskmeter as mm
+from maskmeter.errors import UsageError
 
 RNG = np.random.default_rng(5)
 IDS = np.kron(RNG.integers(0, 5, (6, 6)), np.ones((8, 8), int))
 PRED = np.roll(np.where(RNG.random(IDS.shape) < 0.1, 0, IDS), 2, axis=0)
 TABLE = {1: 1, 2: 2, 3: 1, 4: 2}
 CLASSES = np.array([0, 1, 2, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "pair", [(IDS, IDS), [IDS, IDS], ([[1, 1], [2, 2]], [[0, 0], [1, 2]]), (IDS, {1: 1}), [IDS, {1: 1}]]
+)
+def test_a_metric_does_not_take_a_pair_for_a_volume(pair: Any) -> None:
+    with pytest.raises(UsageError, match="gt_classes="):
+        mm.pq(pair, pair)
+    assert mm.pq([[[1, 1]], [[2, 0]]], np.array([[[1, 1]], [[2, 0]]])) == 1
+
+
+@pytest.mark.parametrize("size", ["quartiles", ":37:100:", "9:3"])
+def test_sizes_that_no_row_has_are_refused_before_anything_is_counted(size: str) -> None:
+    with pytest.raises(UsageError, match="size"):
+        mm.Evaluation(["pq", f"object_recall(iou=0.5,size={size})"], task="instance")
 
 
 def test_instances_without_classes() -> None:

@@ -98,8 +98,8 @@ def conclude(asked: Asked, records: Records) -> Evaluation:
         objects = wanted != NOTHING or asked.question.convention == STACK
         facts, notices = decide(asked.question, pairing, records, objects=objects)
     metrics = default_metrics(facts) if asked.metrics is None else [parse(m) for m in asked.metrics]
+    metrics = by_size(metrics, lambda: Evaluation([], facts=facts, records=records).statistic(Overlap.name))
     made = Evaluation(metrics, facts=facts, records=records, intervals=asked.resampling)
-    made.metrics = tuple(by_size(made.metrics, lambda: made.statistic(Overlap.name)))
     made.notices, made.inputs, made.photographs = notices, asked.inputs, asked.photographs
     return made
 

@@ -117,6 +117,8 @@ class Evaluation(Tabular):
         )
         for m in self.metrics:
             m.check_complete()
+            if m.statistic == Overlap.name:
+                sizes(dict(m.params).get("size"))  # of which evaluate takes several, and a row has one
         self._needs = needs_of(self.metrics)
         if facts is None:
             self.facts = replace(self.facts, shapes=tuple(self._needs), spacing=spacing)

@@ -434,6 +434,11 @@ def overlap(
         if any(x is not None for x in given) or crowd or boundary or centres:
             raise UsageError("masks that may overlap take no facts but scores")
         return _of_mask_sets(gt, pred, scores)
+    if _is_pair(gt) or _is_pair(pred):
+        raise UsageError(
+            "a pair (class map, instance map) or (ids, {id: class}) is for Evaluation(task='panoptic').update; here give "
+            "the ids alone, and the classes as gt_classes= and pred_classes="
+        )
     g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
     pair(g, p)
     a, b = _sides(g, p, gt_classes, pred_classes, divisor, connectivity, background)
@@ -475,6 +480,16 @@ def overlap(
         a.classless,
         details=details,
     )
+
+
+def _is_pair(side: Any) -> bool:
+    """Whether a side is two things, and no map: ids with a table, or two maps, which would pass for a volume."""
+    if not isinstance(side, tuple | list) or len(side) != 2:
+        return False
+    if any(isinstance(x, Mapping | LabelMap) for x in side):
+        return True
+    arrays = isinstance(side, tuple) or all(hasattr(x, "shape") for x in side)
+    return arrays and all(np.ndim(x) > 1 for x in side)
 
 
 def _of_mask_sets(gt: Any, pred: Any, scores: Mapping[int, float] | None) -> Overlap:
