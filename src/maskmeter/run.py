@@ -257,12 +257,15 @@ def _evaluate_arrays(
     how: Resampling,
     group_by: By | None,
 ) -> Evaluation:
+    # All sizes are counted; which ranges there are is known afterwards.
+    counted = None if metrics is None else [m.at(size=None) if "size" in dict(m.params) else m for m in metrics]
     made = Evaluation(
-        metrics, ignore=ignore, labels=labels, task=None if task == "auto" else task, spacing=spacing, intervals=how
+        counted, ignore=ignore, labels=labels, task=None if task == "auto" else task, spacing=spacing, intervals=how
     )
     for name, gt, pred in pairs:
         made.update(gt, pred, image=name)
-    made.metrics = tuple(by_size(made.metrics, lambda: made.statistic(Overlap.name)))
+    if metrics is not None:
+        made.metrics = tuple(by_size(metrics, lambda: made.statistic(Overlap.name)))
     if group_by is not None:
         made.resampling = grouped(how, group_by, made.images)
     return made

@@ -53,7 +53,7 @@ def test_headlines_in_plain_words(cells_run: Evaluation) -> None:
     assert f"{found} of {o.gt_id.size} objects in the ground truth, at IoU 0.5" in text
     assert f"{o.pred_id.size} predicted, {o.gt_id.size} there" in text
     assert f"Split objects {words.value(cells_run.value('splits'), True)} " in text
-    assert "one object drawn as several" in text
+    assert "objects that two predictions or more mostly lie on, matched or not" in text
 
 
 def test_rates_are_those_of_the_metrics(cells_run: Evaluation) -> None:

@@ -78,7 +78,7 @@ def test_segments_have_cut_outs_as_long_as_their_files_are_those_that_were_count
     run: Evaluation, tmp_path: Path
 ) -> None:
     page = to_html(run)
-    assert 'alt="Missed object 70000 and its surroundings by fate"' in page
+    assert 'alt="Missed: object id 70000 and its surroundings by fate"' in page
     assert "car, 144 px" in page
     for k in range(2):
         Image.new("RGB", (SIZE, SIZE)).save(tmp_path / "pred" / f"{k}.png")

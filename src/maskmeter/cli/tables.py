@@ -72,7 +72,9 @@ def _heading(done: Evaluation) -> str:
         return f"{images}, {int(d.objects().sum()):,} objects in the ground truth, {d.det_score.size:,} detections"
     if not done.has(Confusion.name):
         o = done.statistic(Overlap.name)
-        return f"{images}, {o.gt_id.size:,} objects in the ground truth, {o.pred_id.size:,} predicted"
+        crowds = int((o.gt_crowd > 0).sum())
+        there = f"{o.gt_id.size:,} objects in the ground truth" + (f" ({crowds:,} of them crowds)" if crowds else "")
+        return f"{images}, {there}, {o.pred_id.size:,} predicted"
     counted, left = int(done.pooled.pixels), int(done.pooled.ignored)
     void = f", {left / (left + counted):.1%} void or masked" if left else ""
     score = f", foreground from a score of {done.facts.threshold:.4g}" if done.facts.scores else ""

@@ -107,5 +107,5 @@ def _sizes(found: Findings) -> list[list[int]]:
 def _fates(found: Findings) -> dict[str, list[int]]:
     """For each fate how many objects of an image have it."""
     counted: list[Counter[tuple[str, str]]] = list(fates_by_image(found.evaluation))
-    side = {"hallucinated": "pred"}
+    side = {"hallucinated": "pred", "merged": "pred"}  # as on the cards
     return {fate: [n[side.get(fate, "gt"), fate] for n in counted] for fate in SHOWN_FATES}

@@ -190,7 +190,7 @@ def _notes_objects(found: Findings, name: str) -> list[str]:
     said = [f"found {words.count(n['gt', 'matched'])} of {words.many(objects, 'object')}"]
     for side, fate in (("pred", "hallucinated"), ("gt", "split"), ("pred", "merged")):
         if n[side, fate]:
-            said[0] += f", {words.count(n[side, fate])} {fate}"
+            said[0] += f", {words.many(n[side, fate], 'object' if side == 'gt' else 'prediction')} {fate}"
     return said
 
 

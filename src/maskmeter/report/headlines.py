@@ -137,8 +137,11 @@ def _of_objects(found: Findings) -> Iterator[Headline]:
         found, "Panoptic quality", pq, "pooled", "found, and well drawn: F1 times the mean IoU of the matches"
     )
     yield _headline(found, "Mean IoU of the matches", mean_matched_iou, "pooled", "how well found objects are drawn")
-    yield _headline(found, "Split objects", splits, "pooled", "one object drawn as several")
-    yield _headline(found, "Merged predictions", merges, "pooled", "several objects drawn as one")
+    for label, m, note in (
+        ("Split objects", splits, "objects that two predictions or more mostly lie on, matched or not"),
+        ("Merged predictions", merges, "predictions that two objects or more mostly lie in, matched or not"),
+    ):
+        yield _headline(found, label, m, "pooled", note)
     yield _headline(
         found, "Count error", count_error, "pooled", f"{words.count(predicted)} predicted, {words.count(objects)} there"
     )

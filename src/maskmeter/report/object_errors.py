@@ -31,8 +31,8 @@ CONFUSED, OF_PAIR = 8, 3  # pairs of classes taken for one another, and objects 
 KINDS: tuple[tuple[str, str, str, str], ...] = (
     ("missed", "gt", "Missed", "objects of the ground truth that no prediction found"),
     ("hallucinated", "pred", "Hallucinated", "predictions that found no object"),
-    ("split", "gt", "Split", "objects drawn as several, none of them good enough to match"),
-    ("merged", "pred", "Merged", "predictions that hold several objects and match none"),
+    ("split", "gt", "Split", "objects that match nothing and that two predictions or more mostly lie on"),
+    ("merged", "pred", "Merged", "predictions that match nothing and that two objects or more mostly lie in"),
 )
 
 
@@ -52,7 +52,7 @@ class Cutout:
     """An object with what surrounds it: what is said of it, and its pictures where its files can be read."""
 
     image: str
-    id: int
+    called: str
     notes: str
     size: tuple[int, int]
     photo: str | None
@@ -206,7 +206,7 @@ def _cutouts(found: Findings, chosen: Sequence[tuple[str, Fate]]) -> list[Cutout
 def _cutout(found: Findings, name: str, f: Fate, volume: Volume | None, everything: Sequence[Fate]) -> Cutout:
     around = None if volume is None else volume.around(f.side, f.id)
     if volume is None or around is None:
-        return Cutout(name, f.id, _said(found, f), (0, 0), None, None)
+        return Cutout(name, _called(f), _said(found, f), (0, 0), None, None)
     objects, rows, columns = around
     photo = None
     try:
@@ -220,7 +220,12 @@ def _cutout(found: Findings, name: str, f: Fate, volume: Volume | None, everythi
         ]
         photo = pictures.photo(part, (SIDE, SIDE))
     part = objects.part(rows, columns).fitted(SIDE)
-    return Cutout(name, f.id, _said(found, f), part.shape, photo, by_fate(part, everything))
+    return Cutout(name, _called(f), _said(found, f), part.shape, photo, by_fate(part, everything))
+
+
+def _called(f: Fate) -> str:
+    """Which object it is, of which side."""
+    return f"{'object' if f.side == 'gt' else 'prediction'} id {f.id}"
 
 
 def _said(found: Findings, f: Fate) -> str:

@@ -108,7 +108,9 @@ def _sizes(found: Findings) -> list[Size]:
 
 
 def _size_plot(run: Run, sizes: list[Size]) -> Plot:
-    ticks = tuple((i + 0.5, s.label) for i, s in enumerate(sizes))
+    # The end of a range says where the next begins; two numbers under each bar would meet on a narrow screen.
+    ends = (s.label.partition("–") for s in sizes)
+    ticks = tuple((i + 0.5, f"≤ {last}" if dash else label) for i, (label, dash, last) in enumerate(ends))
     bars: list[Layer] = []
     for i, s in enumerate(sizes):
         said = f"{s.found} of {s.objects}"

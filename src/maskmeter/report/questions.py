@@ -159,10 +159,12 @@ def _wrong_objects(found: Findings) -> Iterator[str]:
     n = sum(fates_by_image(found.evaluation), Counter[tuple[str, str]]())
     there = sum(k for (side, fate), k in n.items() if side == "gt" and fate != "crowd")
     predicted = sum(k for (side, _), k in n.items() if side == "pred")
+    crowds = " that are no crowds" if n["gt", "crowd"] else ""
     yield (
-        f"Of {words.many(there, 'object')} {words.count(n['gt', 'missed'])} are missed, "
-        f"{words.count(n['gt', 'split'])} split and {words.count(n['gt', 'merged'])} merged with another; "
-        f"of {words.many(predicted, 'prediction')} {words.count(n['pred', 'hallucinated'])} show nothing that is there."
+        f"Of {words.many(there, 'object')}{crowds} {words.count(n['gt', 'missed'])} are missed, and without a match "
+        f"{words.count(n['gt', 'split'])} are split into several predictions and {words.count(n['gt', 'merged'])} are "
+        f"merged with another in one; of {words.many(predicted, 'prediction')} "
+        f"{words.count(n['pred', 'hallucinated'])} show nothing that is there."
     )
     sizes = [s for s in recall_by_size(found.overlap, AT) if s[3]]
     if len(sizes) > 1:

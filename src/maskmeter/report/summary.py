@@ -62,7 +62,10 @@ def _facts(found: Findings) -> Iterator[Fact]:
         yield "Classes", f"{len(e.titles(roc_auc)) - 2}, of which a pixel may have several"
     elif found.objects and found.images:
         o = found.overlap
-        yield "Objects", f"{words.count(o.gt_id.size)} in the ground truth, {words.count(o.pred_id.size)} predicted"
+        crowds = int((o.gt_crowd > 0).sum())
+        there = f"{words.count(o.gt_id.size)} in the ground truth"
+        there += f" ({words.count(crowds)} of them crowds)" if crowds else ""
+        yield "Objects", f"{there}, {words.count(o.pred_id.size)} predicted"
         yield f"{found.unit.capitalize()} counted", words.count(int(o.pixels.sum()))
     if found.curves:
         yield "Threshold", f"a score of {e.facts.threshold:.6g} and more is foreground"

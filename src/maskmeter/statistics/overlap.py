@@ -436,8 +436,8 @@ def overlap(
         return _of_mask_sets(gt, pred, scores)
     if _is_pair(gt) or _is_pair(pred):
         raise UsageError(
-            "a pair (class map, instance map) or (ids, {id: class}) is for Evaluation(task='panoptic').update; here give "
-            "the ids alone, and the classes as gt_classes= and pred_classes="
+            "a pair (class map, instance map) or (ids, {id: class}) is for Evaluation(task='panoptic').update; here "
+            "give the ids alone, and the classes as gt_classes= and pred_classes="
         )
     g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
     pair(g, p)
