@@ -186,9 +186,12 @@ FEWER = settings(max_examples=max(10, settings().max_examples // 5))
 
 
 def curves(d: Detections) -> NDArray[np.float64]:
+    """(K, T) of each class; NaN for those that have no objects."""
     table = d.table()
     assert table is not None
-    return table[0]
+    whole = np.full((d.classes.size, table.area.shape[-1]), np.nan)
+    whole[table.classes] = table.area
+    return whole
 
 
 def measured(gt: NDArray[Any], pred: NDArray[Any]) -> Detections:

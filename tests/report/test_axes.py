@@ -14,6 +14,7 @@ from maskmeter.report.plot import Line, Plot
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 matplotlib.use("agg")
+pyplot = pytest.importorskip("matplotlib.pyplot")
 
 
 @pytest.mark.parametrize("run", ["street_run", "vessels_run", "cells_run"])
@@ -31,14 +32,14 @@ def test_every_picture_is_drawn_with_what_it_shows(run: str, request: pytest.Fix
                 assert any(len(d) == len(line.x) and d[0][0] == line.x[0] for d in drawn), figure.name
         else:
             assert len(ax.images) == 1
-        matplotlib.pyplot.close(ax.figure)
+        pyplot.close(ax.figure)
 
 
 def test_axes_of_the_user_and_what_is_not_there(vessels_run: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
-    fig, (left, _) = matplotlib.pyplot.subplots(1, 2)
+    fig, (left, _) = pyplot.subplots(1, 2)
     assert vessels_run.plot("roc", left, versus=vessels_run) is left
     assert len(left.get_legend().get_texts()) >= 2
-    matplotlib.pyplot.close(fig)
+    pyplot.close(fig)
     with pytest.raises(UsageError, match=r"no picture 'rok' of this evaluation; there are roc, "):
         vessels_run.plot("rok")
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

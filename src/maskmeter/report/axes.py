@@ -29,10 +29,11 @@ LINES: dict[str, Style] = {
     "c5": {"color": "#444444", "linewidth": 2, "dashes": (2.5, 1, 0.5, 1, 0.5, 1)},
     "faint": {"color": BLUE, "linewidth": 1, "alpha": 0.3},
     "faint2": {"color": ORANGE, "linewidth": 1, "alpha": 0.3},
+    "whisker": {"color": INK, "linewidth": 1.5},
     "chance": {"color": GREY, "linewidth": 1, "dashes": (4, 4)},
 }
 BARS = {"c2": "#f3cda8"}
-COLORS = {"c1": BLUE, "c2": ORANGE, "c3": GREEN, "c4": PURPLE, "at2": ORANGE, "few1": ORANGE}
+COLORS = {"c1": BLUE, "c2": ORANGE, "c3": GREEN, "c4": PURPLE, "c5": "#444444", "at2": ORANGE, "few1": ORANGE}
 
 
 def plot(evaluation: Evaluation, name: str, ax: Axes | None = None, versus: Evaluation | None = None) -> Axes:
