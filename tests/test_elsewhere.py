@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import maskmeter as mm
-from maskmeter import matching
 from maskmeter.cli import main
 from maskmeter.elsewhere import EMPTY, MODELS, elsewhere
+from maskmeter.matching import CONVENTIONS as OBJECTS
 from maskmeter.metrics import METRICS
 from maskmeter.metrics._metric import REQUIRED
 from maskmeter.metrics.boundaries import RULES
@@ -95,11 +95,20 @@ def test_detections_under_other_rules(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "not there: ids of annotations (0, or equal ones) do not matter" in out and "--convention coco" in out
 
 
+def test_reasons_are_those_of_the_metric_itself() -> None:
+    assert "a match may equal the threshold" in elsewhere(mm.pq, "stardist").why
+    assert not any("threshold" in why for why in elsewhere(mm.pq, "panopticapi").why)
+    assert "a match must exceed the threshold" in elsewhere(mm.object_f1.at(iou=0.5), "panopticapi").why
+    assert elsewhere(mm.aji, "monuseg").why == ("of equal IoUs the first id is taken, and 1e-6 is added to unions",)
+    with pytest.raises(mm.UsageError, match="there are monuseg, cellpose"):
+        elsewhere(mm.aji, "stardist")
+
+
 NUMBERS = ("tolerance", "width", "iou", "beta", "precision", "specificity", "false_per_image", "score")
 GIVEN = {**dict.fromkeys(NUMBERS, 0.5), "metric": "dice", "kind": "missed"}
 
 
-@pytest.mark.parametrize("name", [*RULES, *EMPTY, *matching.CONVENTIONS, *CONVENTIONS])
+@pytest.mark.parametrize("name", [*RULES, *EMPTY, *OBJECTS, *CONVENTIONS])
 def test_every_package_has_its_reasons(name: str) -> None:
     known = 0
     for m in METRICS.values():

@@ -250,3 +250,8 @@ def test_objects_stand_behind_pooled_object_values(tmp_path: Path) -> None:
         ("rand_index", "pooled"): 2,
         ("rand_index", "images"): 2,
     }
+
+
+def test_photographs_lie_in_a_folder(street: Folders, tmp_path: Path) -> None:
+    with pytest.raises(mm.UsageError, match=r"nowhere is not a folder"):
+        evaluate(*street, images=tmp_path / "nowhere")

@@ -49,7 +49,7 @@ def advise(evaluation: Evaluation) -> list[Advice]:
     if not evaluation.has(Confusion.name) or not evaluation.pooled.pixels:
         return doubts
     facts = _PerImage(evaluation)
-    checks = (_imbalance, _void, _likely_void, _absent, _rare, _small, _averages)
+    checks = (_fitted, _imbalance, _void, _likely_void, _absent, _rare, _small, _averages)
     return doubts + [a for check in checks for a in check(evaluation, facts)]
 
 
@@ -80,7 +80,7 @@ def _doubts(e: Evaluation) -> Iterator[Advice]:
         classes: dict[str, set[str | None]] = {}
         for r in found:
             classes.setdefault(r.metric, set()).add(r.class_)
-        named = [_of_one(m, *of) if len(of) == 1 else f"{m} ({len(of)} classes)" for m, of in classes.items()]
+        named = [_of_one(m, *of) if len(of) == 1 else f"{m} ({len(of)} values)" for m, of in classes.items()]
         if found:
             listed = ", ".join(named[:NAMED]) + (", ..." if len(named) > NAMED else "")
             every = "all" if len(found) == with_interval else listed
@@ -91,6 +91,16 @@ def _doubts(e: Evaluation) -> Iterator[Advice]:
 
 def _of_one(metric: str, class_: str | None) -> str:
     return metric if class_ is None else f"{metric}[{class_}]"
+
+
+def _fitted(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
+    if e.facts.searched:
+        yield Advice(
+            "fitted",
+            f"the threshold {e.facts.threshold:.4g} was chosen as the best on these very images, so what is computed at"
+            " it is too good for others; choose it on other images and give it with --threshold",
+            "average_precision",
+        )
 
 
 def _imbalance(e: Evaluation, _: _PerImage) -> Iterator[Advice]:

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from . import matching
 from .errors import UsageError
+from .matching import BY_DEFAULT, rules
+from .matching import CONVENTIONS as OBJECTS
 from .metrics import Metric
 from .metrics.boundaries import RULES
+from .metrics.instances import STRICT
 from .statistics.detection_rules import CONVENTIONS, FIXED, FIXES, rules_of
 
 ALIASES = {
@@ -58,6 +60,26 @@ METHODS = {
     "greedy": "greedily, the best pair first", "confidence": "greedily, the surest prediction first",
     "many": "several predictions may share an object",
 }  # fmt: skip
+FLAGS = {
+    "single": "scores are rounded to single precision",
+    "declared": "sizes of objects are those that the JSON declares",
+    "whole": "unions include what a prediction has on void",
+    "last_crowd": "of several crowds of a class only the last excuses predictions",
+    "regions": "objects of few pixels are not looked for, and excuse predictions",
+    "forgiven": "what matches nothing and is small is not counted",
+}
+QUALITY = ("pq", "sq", "rq")
+RESULTS = {
+    "panoptic": "SQ of a class without a match is 0",
+    "cityscapes": "SQ of a class without a match is 0",
+    "stardist": "0 where it is undefined",
+    "semantickitti": "a class that does not occur has 0, which is in the mean over classes",
+    "monuseg": "1e-6 is added to the denominator",
+}
+AJI = {
+    "monuseg": "of equal IoUs the first id is taken, and 1e-6 is added to unions",
+    "cellpose": "partners are one to one from IoU 0.5 on, and the denominator is the union of both foregrounds",
+}
 
 
 @dataclass(frozen=True)
@@ -87,8 +109,8 @@ def elsewhere(metric: Metric[Any, Any], package: str, convention: str | None = N
     name = ALIASES.get(package.lower(), package.lower())
     known = _packages(metric)
     if name not in known:
-        also = f"; there are {', '.join(known)}" if known else ""
-        raise UsageError(f"nothing is known of how {package} would compute {metric.name}{also}")
+        also = f"there are {', '.join(known)}" if known else "no package is known to compute it by other rules"
+        raise UsageError(f"nothing is known of how {package} would compute {metric.name}; {also}")
     if metric.statistic in DETECTIONS:
         return Elsewhere(metric, name, _why_detections(convention, name))
     if metric.statistic == "surface":
@@ -106,8 +128,10 @@ def _packages(metric: Metric[Any, Any]) -> list[str]:
     """The names that `elsewhere` takes for a metric."""
     if metric.statistic in DETECTIONS:
         return [*CONVENTIONS, "cityscapes"]
+    if metric.name == "aji":
+        return list(AJI)
     if "convention" in metric.defaults:
-        return list({"surface": RULES, "overlap": matching.CONVENTIONS, "bands": ("coco",)}.get(metric.statistic, ()))
+        return list({"surface": RULES, "overlap": OBJECTS, "bands": ("coco",)}.get(metric.statistic, ()))
     return list(EMPTY) if metric.statistic == "confusion" and "empty" in metric.defaults else []
 
 
@@ -137,17 +161,22 @@ def _whole(metric: Metric[Any, Any]) -> bool:
 
 
 def _why_objects(metric: Metric[Any, Any], name: str) -> tuple[str, ...]:
-    given = dict(metric.params).get("convention")
-    ours = matching.CONVENTIONS[given] if given else matching.BY_DEFAULT
-    theirs = matching.CONVENTIONS[name]
+    if metric.name == "aji":
+        return (AJI[name],)
+    params, quality = dict(metric.params), metric.name in QUALITY
+    default = STRICT if quality else BY_DEFAULT
+    # PQ, SQ and RQ of Cityscapes are those of panopticapi.
+    theirs = rules("panoptic" if quality and name == "cityscapes" else name, default=default)
+    ours = rules(params.get("convention"), params.get("criterion"), params.get("strict"), params.get("method"),
+                 params.get("min_pixels"), default)  # fmt: skip
     why = _if_other("a pair is scored by", ours.criterion, theirs.criterion)
     if ours.strict != theirs.strict:
         why.append(f"a match {'must exceed the threshold' if theirs.strict else 'may equal the threshold'}")
     why += _if_other("objects are matched", METHODS[ours.method], METHODS[theirs.method])
-    why += ["scores are rounded to single precision"] if theirs.single and not ours.single else []
-    why += ["sizes of objects are those that the JSON declares"] if theirs.declared and not ours.declared else []
-    why += ["of several crowds of a class only the last excuses predictions"] if theirs.last_crowd else []
-    return tuple(why)
+    flags = [text for flag, text in FLAGS.items() if getattr(theirs, flag) and not getattr(ours, flag)]
+    if ours.excuses and not theirs.excuses:
+        flags.append("void and crowds excuse no prediction")
+    return (*why, *flags, *([RESULTS[name]] if quality and name in RESULTS else []))
 
 
 def _why_detections(ours: str | None, theirs: str) -> tuple[str, ...]:

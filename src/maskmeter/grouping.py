@@ -63,7 +63,7 @@ def _by_template(template: str, names: Iterable[str]) -> dict[str, str]:
     fields = re.findall(r"\{\w+\}", template)
     if not fields:
         raise UsageError(
-            f"--group-by {printable(template)!r} is neither a template with a field, as in {{patient}}_*, nor a column "
+            f"{printable(template)!r} is neither a template with a field, as in {{patient}}_*, nor a column "
             "of a table, as in patients.csv:id"
         )
     parts = re.split(r"(\{\w+\}|\*)", template)
@@ -73,7 +73,7 @@ def _by_template(template: str, names: Iterable[str]) -> dict[str, str]:
     for name in names:
         found = matches(name)
         if found is None:
-            raise UsageError(f"--group-by {printable(template)!r} does not fit the image {printable(name)}")
+            raise UsageError(f"{printable(template)!r} does not fit the image {printable(name)}")
         out[name] = "/".join(found.groups())
     return out
 

@@ -156,7 +156,8 @@ def _integers(array: NDArray[Any]) -> NDArray[np.int64]:
     if off.any():
         raise LabelError(
             f"dtype {array.dtype} holds {int(off.sum())} values that are not integers, such as {array[off].flat[0]}; "
-            "labels must be integral (was a label map resized with interpolation? is it a score map?)"
+            "labels must be integral (was a label map resized with interpolation? a score map goes to roc_auc, "
+            "class_scores or evaluate, as `maskmeter metrics` lists them)"
         )
     if np.abs(array).max() >= 2**63:
         raise LabelError("float labels are outside the range of 64-bit integers")

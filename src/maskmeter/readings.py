@@ -128,7 +128,7 @@ class Facts:
             "ignore": ",".join(map(str, void)),
             "classes": self.labels.digest if self.labels else "",
             "positive": "" if usual else ",".join(map(str, self.positive)),
-            "threshold": f"{self.threshold:.6g}" if self.scores else "",
+            "threshold": f"{self.threshold:.6g}{',fitted' if self.searched else ''}" if self.scores else "",
             "logits": ("logistic" if self.class_axis is None or self.several else "softmax") if self.logits else "",
             "region": "mask" if self.region else "",
             "spacing": ",".join(f"{x:g}" for x in self.spacing or ()),
@@ -159,6 +159,16 @@ class Source(Protocol):
         ...
 
 
+LACKING = {
+    Overlap.name: "objects to compute this from; --task instance or panoptic reads maps as objects",
+    Detections.name: "scored objects to compute this from; COCO JSON with scores has them",
+    Encounters.name: "scored objects to compute this from; COCO JSON with scores has them",
+    Confusion.name: "counts of pixels to compute this from; --task semantic or binary reads maps so",
+    Scores.name: "score maps to compute this from",
+}
+"""What a task lacks, by the statistic that a metric is a formula over, and how to get it."""
+
+
 def statistics_of(facts: Facts) -> dict[str, Callable[[Facts], Source]]:
     """The statistics that a task has, by their names, and what makes them."""
     if facts.task == "detection" and facts.on:
@@ -186,7 +196,7 @@ def source(name: str, facts: Facts) -> Source:
     found = statistics_of(facts).get(name)
     if found is None:
         kind = f"task {facts.task}" + (" without score maps" if facts.task == "binary" and not facts.scores else "")
-        raise UsageError(f"{kind} has no {name} to compute this from")
+        raise UsageError(f"{kind} has no {LACKING.get(name, f'{name} to compute this from')}")
     return found(facts)
 
 

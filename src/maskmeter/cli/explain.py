@@ -116,7 +116,7 @@ def _why(metric: Metric[Any, Any], theirs: Elsewhere, package: str) -> list[str]
 
 
 def _values(rows: list[Row]) -> str:
-    header = ["class", "over", "value", "95 % interval", "images", "without value"]
+    header = ["class", "over", "value", "95 % interval", "n", "without value"]
     return text_table(
         header,
         [
@@ -130,7 +130,13 @@ def _values(rows: list[Row]) -> str:
 
 
 def _left_out(e: Evaluation, rows: list[Row]) -> list[str]:
-    lines = [f"over {len(e.records)} images; pooled: counts of all images added up, then the formula; images: the mean"]
+    if any(r.n != len(e.records) for r in rows if r.over == "pooled"):
+        lines = ["n is the number of objects behind a pooled value, and of images behind a mean over images"]
+    else:
+        lines = []
+    lines += [
+        f"over {len(e.records)} images; pooled: counts of all images added up, then the formula; images: the mean"
+    ]
     if e.has(Confusion.name) and (ignored := int(e.pooled.ignored)):
         lines.append(f"{ignored:,} pixels were left out: void in the ground truth, or outside the mask")
     if undefined := max(r.undefined for r in rows):

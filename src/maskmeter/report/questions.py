@@ -231,7 +231,8 @@ def _better(found: Findings, metric: Metric[Any, Any]) -> Iterator[str]:
     yield _verdict(line, named_runs(found)[1].label)
     equal = f", on {words.count(line.equal)} they are equal" if line.equal else ""
     yield (
-        f"On {words.count(line.worse)} of {words.many(c.images, 'image')} this run is better, on "
+        f"On {words.count(line.worse)} of {words.many(line.better + line.equal + line.worse, 'image')} with a value on "
+        "both sides this run is better, on "
         f"{words.count(line.better)} the other{equal}."
     )
     if c.only_a or c.only_b:
@@ -269,7 +270,7 @@ def _how_sure(found: Findings, metric: Metric[Any, Any]) -> Iterator[str]:
             f"move with other images of the same kind. Four times as many images would halve that width of "
             f"{words.figure(width)}."
         )
-    if 1 < found.images < FEW:
+    if 1 < found.images < FEW and row.low == row.low:
         yield f"{words.count(found.images)} images are few: take the interval as rough."
     if row.undefined:
         yield f"{words.many(row.undefined, 'image has', 'images have')} no value and no part in the mean over images."
