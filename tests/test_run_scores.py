@@ -9,7 +9,9 @@ import pytest
 from sklearn import metrics as sk
 
 import maskmeter as mm
+from maskmeter.advisor import advise
 from maskmeter.cli import main
+from maskmeter.comparison import compare
 
 SHAPE, IMAGES = (24, 30), 8
 FEW = "percentile(resamples=100)"
@@ -73,6 +75,12 @@ def test_the_best_threshold_is_the_best(maps: Path) -> None:
     dice = [2 * (gt & (score >= t)).sum() / (gt.sum() + (score >= t).sum()) for t in range(256)]
     done = evaluate(maps / "gt", maps / "u1", threshold="best:dice")
     assert done.facts.threshold * 255 == pytest.approx(int(np.argmax(dice)))
+    assert any("chosen as the best on these very images" in a.text for a in advise(done))
+    assert ",fitted|" in next(r.signature for r in done.rows() if r.metric == "dice")
+    fixed = mm.evaluate(maps / "gt", maps / "u1")
+    assert not any(a.kind == "fitted" for a in advise(fixed)) and "fitted" not in fixed.rows()[0].signature
+    said = compare(fixed, done).remarks
+    assert len(said) == 3 and said[0].startswith("the thresholds differ, 0.5 in A") and "8 images" in said[2]
     assert done.value("dice") == pytest.approx(max(dice))
     near = evaluate(maps / "gt", maps / "f4", threshold="best:dice")
     assert near.value("dice") == pytest.approx(max(dice), abs=1e-3)

@@ -26,6 +26,7 @@ from .labels import LabelSet
 from .metrics import Metric, Values, parse
 from .records import Record, Records
 from .significance import holm, numbers, paired
+from .uncertainty import FEW
 
 
 class Difference(NamedTuple):
@@ -90,6 +91,7 @@ class Comparison:
     only_a, only_b the images that one of them lacks
     headline       the metric by which images are called better
     improved, worsened  the images on which it is better, or worse, under b, the most moved first
+    remarks        what else makes the two differ, or the answer unsure, a sentence each
     """
 
     lines: list[Difference]
@@ -101,6 +103,7 @@ class Comparison:
     headline: str
     improved: list[Moved]
     worsened: list[Moved]
+    remarks: list[str]
 
     @property
     def tests(self) -> int:
@@ -132,11 +135,30 @@ def compare(a: Evaluation, b: Evaluation, metrics: Sequence[str | Metric[Any, An
     corrected = (holm([getattr(d, test) for d in lines]) for test in ("wilcoxon", "permutation"))
     lines = [d._replace(wilcoxon=p, permutation=q) for d, p, q in zip(lines, *corrected, strict=True)]
     by = headline(left, shared)
-    how = left.resampling
+    how, groups = left.resampling, left.units.groups if left.resampling.grouped else None
     return Comparison(
-        lines, len(common), left.units.groups if how.grouped else None, how.by,
-        sorted(names_a - names_b), sorted(names_b - names_a), str(by), *_moved(left, right, by),
+        lines, len(common), groups, how.by, sorted(names_a - names_b), sorted(names_b - names_a), str(by),
+        *_moved(left, right, by), remarks(a, b, len(common), groups),
     )  # fmt: skip
+
+
+def remarks(
+    a: Evaluation, b: Evaluation, images: int, groups: int | None, names: tuple[str, str] = ("A", "B")
+) -> list[str]:
+    """What else makes the two differ, or the answer unsure."""
+    units, what = (images, "images") if groups is None else (groups, "groups")
+    return list(_remarks(a, b, units, what, names))
+
+
+def _remarks(a: Evaluation, b: Evaluation, units: int, what: str, names: tuple[str, str]) -> Iterator[str]:
+    if a.facts.scores and b.facts.scores and a.facts.threshold != b.facts.threshold:
+        x, y = (f"{e.facts.threshold:.4g} in {name}" for e, name in zip((a, b), names, strict=True))
+        yield f"the thresholds differ, {x} and {y}, so what is computed at them differs for that alone"
+    for name, e in zip(names, (a, b), strict=True):
+        if e.facts.searched:
+            yield f"the threshold of {name} was chosen as the best on these very images, which is too good for others"
+    if units < FEW:
+        yield f"{units} {what}: below {FEW} intervals are too narrow, so look at the p values as well"
 
 
 def _shared(a: Evaluation, b: Evaluation, wanted: Sequence[str | Metric[Any, Any]] | None) -> list[Metric[Any, Any]]:

@@ -143,7 +143,9 @@ def evaluate(
     if shard is not None and out is None:
         raise UsageError("a shard needs out, the folder that it is counted into")
     if images is not None and not located(images).is_dir():
-        raise UsageError(f"--images {printable(os.fspath(images))} is not a folder; photographs lie in one, named as gt")
+        raise UsageError(
+            f"--images {printable(os.fspath(images))} is not a folder; photographs lie in one, named as gt"
+        )
     if task not in TASKS:
         raise UsageError(f"task {task!r} is no task; choose one of {', '.join(TASKS)}")
     files = _class_files(gt, pred, pairs, label_set, missing, class_axis)

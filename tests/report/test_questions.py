@@ -53,7 +53,10 @@ def test_a_better_run_is_called_better(arrays: Make) -> None:
     text = Parsed(to_html(*runs)).text
     line = next(x for x in compare(*runs).lines if x.metric == "mean_iou" and x.over == "images")
     assert f"No: B is better by {line.difference:.3f} of mean_iou" in text
-    assert f"On {line.worse} of 40 images with a value on both sides this run is better, on {line.better} the other" in text
+    assert (
+        f"On {line.worse} of 40 images with a value on both sides this run is better, on {line.better} the other"
+        in text
+    )
     assert "Yes: it is better than B" in Parsed(to_html(*runs[::-1])).text
     assert "Nobody can say" in Parsed(to_html(runs[0], runs[0])).text
 

@@ -59,6 +59,7 @@ def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, 
     table = [_cells(d) for d in known]
     notes = [_tests(found), *_unsaid(found, shown, known)]
     if form == "md":
+        notes += found.remarks
         click.echo(
             f"**{_answer(found)}**\n\n{as_markdown(HEADER, table)}\n{'. '.join(notes)}.\n\n{_moved(found, ', ')}"
         )
@@ -66,7 +67,7 @@ def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, 
     a, b = (printable(str(run)) for run in runs)
     click.echo(f"A  {a}\nB  {b}\n\n{_answer(found)}\n")
     click.echo(text_table(HEADER, table, (0, 1, 2, 7), MOST))
-    click.echo("\n" + "\n".join(notes))
+    click.echo("\n" + "\n".join([*notes, *(f"! {x}" for x in found.remarks)]))
     click.echo("\n" + _moved(found, "\n  "))
     for which, names in (("A", found.only_a), ("B", found.only_b)):
         if names:
@@ -188,6 +189,7 @@ def _facts(found: Comparison) -> dict[str, Any]:
         "only_b": found.only_b,
         "headline": found.headline,
         "tests": found.tests,
+        "remarks": found.remarks,
         "improved": [m._asdict() for m in found.improved],
         "worsened": [m._asdict() for m in found.worsened],
     }

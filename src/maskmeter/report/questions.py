@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..advisor import constant_accuracy
-from ..comparison import Difference, compare
+from ..comparison import Difference, compare, remarks
 from ..errors import MaskmeterError
 from ..fates import recall_by_size
 from ..metrics import Metric, accuracy, average_precision, iou, pq, precision, recall, roc_auc, rq, sq
@@ -235,6 +235,9 @@ def _better(found: Findings, metric: Metric[Any, Any]) -> Iterator[str]:
         "both sides this run is better, on "
         f"{words.count(line.better)} the other{equal}."
     )
+    names = ("this run", named_runs(found)[1].label)
+    for remark in remarks(found.evaluation, found.other.evaluation, c.images, c.groups, names):
+        yield f"{remark[0].upper()}{remark[1:]}."
     if c.only_a or c.only_b:
         alone = f"{words.many(len(c.only_a), 'image')} that only this run has"
         yield f"Left out are {alone} and {words.count(len(c.only_b))} of the other alone."
