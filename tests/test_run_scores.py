@@ -77,7 +77,7 @@ def test_the_best_threshold_is_the_best(maps: Path) -> None:
     assert done.facts.threshold * 255 == pytest.approx(int(np.argmax(dice)))
     assert any("chosen as the best on these very images" in a.text for a in advise(done))
     assert ",fitted|" in next(r.signature for r in done.rows() if r.metric == "dice")
-    fixed = mm.evaluate(maps / "gt", maps / "u1")
+    fixed = evaluate(maps / "gt", maps / "u1")
     assert not any(a.kind == "fitted" for a in advise(fixed)) and "fitted" not in fixed.rows()[0].signature
     said = compare(fixed, done).remarks
     assert len(said) == 3 and said[0].startswith("the thresholds differ, 0.5 in A") and "8 images" in said[2]
