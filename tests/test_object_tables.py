@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import maskmeter as mm
+from maskmeter.advisor import advise
 from maskmeter.cli import main
 from maskmeter.evaluation import Evaluation
 from maskmeter.objects import ObjectRow
@@ -209,6 +210,11 @@ def test_classes_that_are_given_as_objects(tmp_path: Path) -> None:
     for metric in ("pq", "pq(criterion=centre)"):
         code, text = said(*folders, "--task", "instance", "-m", metric)
         assert code == 0 and "looks like classes" in text and "--task semantic" in text and "same 3 ids" in text
+    fed = Evaluation(["pq"], task="instance")
+    volume = np.stack([classes["a"]] * 2)
+    for k in range(2):
+        fed.update((volume == 1).astype(int), volume, image=f"{k}")
+    assert any("the same id in all images" in a.text and "connectivity=26" in a.text for a in advise(fed))
     whole = {k: np.kron([[1, 2], [3, 0]], np.ones((5, 5), int)) for k in "abc"}
     assert said(*put(tmp_path / "whole", whole, whole), "--task", "instance", "-m", "pq") == (0, "")
     meter = Evaluation(["pq"], task="instance")
@@ -231,7 +237,7 @@ TWO = np.stack([np.where(SOUND > 0, 5, 0), SOUND])
         ({"a": TWO}, {"a": TWO[:1]}, ["panoptic"], "pred/a.npy: holds one channel; say how class and number"),
         ({"a": TWO}, {"a": TWO[:, :7]}, ["panoptic"], "pred/a.npy: shape (8, 8) in the ground truth, (7, 8) in the"),
         ({"a": TWO}, {"a": -TWO}, ["panoptic"], "pred/a.npy: class -5 is negative"),
-        ({"a": TWO}, {"a": TWO}, ["panoptic", "--classes", "0-3"], "not declared (declare it)"),
+        ({"a": TWO}, {"a": TWO}, ["panoptic", "--classes", "0-3"], "not declared (declare it, or pass --ignore"),
     ],
 )  # fmt: skip
 def test_maps_that_are_refused(
@@ -249,13 +255,22 @@ def test_missing_predictions_are_misses(tmp_path: Path) -> None:
     assert [(r.fate, r.box) for r in done.objects() if r.image == "b"][:1] == [("missed", ((0, 4), (0, 4)))]
 
 
+ZERO = (
+    "note: ground truth: class 0 without a number counts as a class of its own; if it is background or void, add "
+    "--ignore 0\n"
+)
+
+
 def test_an_object_with_two_classes(tmp_path: Path) -> None:
     """An error where ids are those of objects; where numbers may begin anew in each class, a remark if they do not."""
     torn = np.stack([np.where((SOUND == 3) & (np.arange(8) > 1), 6, TWO[0]), SOUND])
     code, text = said(*put(tmp_path, {"a": TWO}, {"a": torn}), "--task", "panoptic", "-m", "pq")
-    assert (code, text) == (0, "note: prediction: numbers belong to two classes, and are read as an object of each\n")
+    assert (code, text) == (
+        0,
+        f"{ZERO}note: prediction: numbers belong to two classes, and are read as an object of each\n",
+    )
     anew = np.stack([np.where(SOUND == 3, 6, TWO[0]), np.where(SOUND == 3, 1, SOUND)])
-    assert said(*put(tmp_path / "anew", {"a": TWO}, {"a": anew}), "--task", "panoptic", "-m", "pq") == (0, "")
+    assert said(*put(tmp_path / "anew", {"a": TWO}, {"a": anew}), "--task", "panoptic", "-m", "pq") == (0, ZERO)
     with pytest.raises(mm.LabelError, match="carries two classes"):
         mm.pq(SOUND, SOUND, gt_classes=TWO[0], pred_classes=torn[0])
     meter = Evaluation(["pq"], task="panoptic")

@@ -15,6 +15,7 @@ from PIL import Image
 
 import maskmeter as mm
 from maskmeter.cli import main
+from maskmeter.errors import LabelError
 from maskmeter.labels import Label, LabelSet
 from maskmeter.run import evaluate
 
@@ -216,3 +217,21 @@ def test_stacks_of_masks(tmp_path: Path) -> None:
         == 2
         == run(*at, "--task", "instance", "--convention", "stack", "--ignore", 3)[0]
     )
+
+
+def test_two_channels_that_are_read_as_slices_or_with_a_class_0_are_remarked_on(tmp_path: Path) -> None:
+    number = np.kron(np.arange(16).reshape(4, 4), np.ones((3, 3), int))
+    maps = np.stack([np.where(number > 0, 1 + number % 2, 0), number], -1)
+    for side in ("gt", "pred"):
+        (tmp_path / side).mkdir()
+        np.save(tmp_path / side / "a.npy", maps)
+        np.save(tmp_path / f"{side}-volume.npy", np.stack([number, np.roll(number, 1, 0)]))
+    folders = tmp_path / "gt", tmp_path / "pred"
+    assert "--convention channels" in str(evaluate(*folders, ["pq"], task="instance").notices)
+    volumes = tmp_path / "gt-volume.npy", tmp_path / "pred-volume.npy"
+    assert "channels" not in str(evaluate(*volumes, ["pq"], task="instance").notices)
+    packed = {"metrics": ["pq"], "task": "panoptic", "convention": "channels"}
+    assert "add --ignore 0" in str(evaluate(*folders, **packed).notices)
+    assert "--ignore 0" not in str(evaluate(*folders, **packed, ignore=0).notices)
+    with pytest.raises(LabelError, match="or pass --ignore 0"):
+        evaluate(*folders, **packed, classes=[1, 2])

@@ -6,14 +6,21 @@ names the metric to read. The limits are stated here, once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import printable
 from .evaluation import Evaluation
 from .metrics import accuracy, iou, mean_iou
+from .readings import source
+from .reopening import NONE, Unavailable, reopen
+from .statistics.components import NEIGHBOURS, pieces
 from .statistics.confusion import Confusion
+from .statistics.overlap import Overlap
+from .tasks import FEW
 
 LARGE_SHARE = 0.7  # one class with more of the pixels than this makes accuracy easy
 NEAR_CONSTANT = 0.05  # accuracy less than this above the constant prediction
@@ -23,6 +30,7 @@ LARGE_VOID = 0.2
 DISAGREE = 0.1  # between pooled and mean over images
 SMALL_OBJECT = 100  # pixels of a class in an image, under which IoU jumps
 LIKELY_VOID = 255
+LOOKED_AT = 8  # images in which ids are compared
 NAMED = 5  # metrics that are named one by one
 DOUBTS = {
     "few": "intervals rest on few {units} (below 20 they are too narrow)",
@@ -45,7 +53,7 @@ def advise(evaluation: Evaluation) -> list[Advice]:
     """All warnings for an evaluation."""
     if not len(evaluation.records):
         return []
-    doubts = list(_doubts(evaluation))
+    doubts = [*like_classes(evaluation), *_doubts(evaluation)]
     if not evaluation.has(Confusion.name) or not evaluation.pooled.pixels:
         return doubts
     facts = _PerImage(evaluation)
@@ -87,6 +95,42 @@ def _doubts(e: Evaluation) -> Iterator[Advice]:
             said.append(f"{why.format(units=units)}: {every}")
     if said:
         yield Advice("intervals", "; ".join(said), "")
+
+
+def like_classes(e: Evaluation) -> Iterator[Advice]:
+    """Whether maps of objects seem to hold classes: the same few ids in all images, each in many pieces."""
+    names = e.images
+    if e.facts.task != "instance" or e.facts.files:
+        return
+    made = source(Overlap.name, e.facts)
+    some = [e.records[name] for name in names[:: max(1, len(names) // LOOKED_AT)][:LOOKED_AT]]
+    seen = [set(made.pool([[record.statistics[made.stored]]], None).gt_id.tolist()) for record in some]
+    known = set[int]().union(*seen)
+    if not 0 < len(known) <= FEW or sum(map(len, seen)) < 0.5 * len(known) * len(seen):
+        return
+    name, found, axes = _pieces(e, names[0])
+    if not found or 3 * sum(k >= 3 for k in found.values()) < len(found) or found.total() < 4 * len(found):
+        return
+    ids = f"{len(known)} ids" if len(known) > 1 else "id"
+    same = f"the same {ids} in all images" if len(names) > 1 else ids if len(known) > 1 else "one id"
+    yield Advice(
+        "classes",
+        f"the ground truth looks like classes, not objects: {same}, and {found.total()} "
+        f"pieces in {printable(name)}; pass --task semantic (task='semantic'); or make objects of their pieces, in "
+        f"Python with Evaluation.update(..., connectivity={max(NEIGHBOURS[axes])})",
+        "",
+    )
+
+
+def _pieces(e: Evaluation, name: str) -> tuple[str, Counter[int], int]:
+    """An image, in how many pieces each of its ids lies, and its axes."""
+    if e.pieces is not None:
+        return e.pieces
+    try:
+        ids = reopen(e.records[name], e.facts).gt.ids
+    except Unavailable:
+        return name, Counter(), 0
+    return name, pieces(ids, NONE), ids.ndim
 
 
 def _of_one(metric: str, class_: str | None) -> str:

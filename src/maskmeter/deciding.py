@@ -12,20 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import class_maps
+from .advisor import like_classes
 from .counting import FOREGROUND
-from .errors import DataError, UsageError, printable
+from .errors import DataError, UsageError
 from .evaluation import BLOCK, Evaluation
 from .labels import LabelSet
 from .metrics import best_threshold
 from .metrics.curves import average_precision_error, region_metric, roc_auc_error
 from .pairing import Pairing
-from .readings import STACKED, Facts, Reading, source
-from .records import Record, Records
-from .reopening import NONE, Unavailable, reopen
-from .statistics.components import components
+from .readings import STACKED, Facts, Reading
+from .records import Records
 from .statistics.confusion import VOID, LabelCounts
 from .statistics.image_scores import ImageScores
-from .statistics.overlap import Overlap
 from .statistics.scores import Scores
 from .tasks import FEW, Choice, Side, choose
 
@@ -79,7 +77,7 @@ def decide(question: Question, pairing: Pairing, records: Records, objects: bool
     if objects:
         files = STACKED if question.convention == STACK else ""
         facts = replace(_given(question, pairing), task="instance", objects=True, files=files)
-        return facts, [*look_like_classes(facts, records), *file_notes(records)]
+        return facts, [*_like_classes(facts, records), *file_notes(records)]
     if question.class_axis is not None:
         facts = replace(
             _given(question, pairing),
@@ -115,7 +113,7 @@ def decide(question: Question, pairing: Pairing, records: Records, objects: bool
         spacing=question.spacing,
         shapes=tuple(dict.fromkeys(x.partition("(")[0] for x in question.shapes)),
     )
-    notices += [*_coarsened(facts, records), *look_like_classes(facts, records), *file_notes(records)]
+    notices += [*_coarsened(facts, records), *_like_classes(facts, records), *file_notes(records)]
     return _at_threshold(facts, question.threshold, records), notices
 
 
@@ -170,35 +168,9 @@ def _coarsened(facts: Facts, records: Records) -> list[str]:
     ]
 
 
-def look_like_classes(facts: Facts, records: Records) -> list[str]:
-    """A remark where maps of objects seem to hold classes: the same few ids in all images, each in many pieces."""
-    names = records.names()
-    if facts.task != "instance" or facts.files or not names:
-        return []
-    seen = [_ids(facts, records[name]) for name in names[:: max(1, len(names) // 8)][:8]]
-    known = set[int]().union(*seen)
-    if not 0 < len(known) <= FEW or sum(len(x) for x in seen) < 0.5 * len(known) * len(seen):
-        return []
-    name = names[0]
-    try:
-        ids = reopen(records[name], facts).gt.ids
-    except Unavailable:
-        return []
-    _, of = components(ids, {1: 2, 2: 8}.get(ids.ndim, 26), NONE) if ids.ndim in (2, 3) else (None, {})
-    pieces = Counter(of.values())
-    if not pieces or 3 * sum(k >= 3 for k in pieces.values()) < len(pieces) or pieces.total() < 4 * len(pieces):
-        return []
-    what = f"the same {len(known)} ids in all images" if len(names) > 1 else f"{len(known)} ids"
-    return [
-        f"the ground truth looks like classes, not objects: {what}, and {pieces.total()} pieces in {printable(name)}; "
-        "pass --task semantic; or make objects of their pieces, in Python with Evaluation.update(..., connectivity=8)"
-    ]
-
-
-def _ids(facts: Facts, record: Record) -> set[int]:
-    """The objects of the ground truth of one image."""
-    made = source(Overlap.name, facts)
-    return set(made.pool([[record.statistics[made.stored]]], None).gt_id.tolist())
+def _like_classes(facts: Facts, records: Records) -> list[str]:
+    """A remark where maps of objects seem to hold classes."""
+    return [a.text for a in like_classes(Evaluation([], facts=facts, records=records))]
 
 
 def _at_threshold(facts: Facts, threshold: float | str, records: Records) -> Facts:

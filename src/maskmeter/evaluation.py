@@ -11,6 +11,7 @@ beyond that blocks of 4096 are added exactly. So neither arrival nor sharding mo
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -34,6 +35,7 @@ from .rows import Over, Row, Tabular
 from .sending import packed, unpacked
 from .shapes import SHAPES, count_shapes, views
 from .statistics.by_class import SUMS, AnyClassScores, ClassScores, CoarseClassScores, ImageClassScores
+from .statistics.components import pieces
 from .statistics.confusion import VOID, Confusion, LabelCounts, count_labels
 from .statistics.details import Wanted
 from .statistics.detections import Detections
@@ -46,6 +48,7 @@ from .statistics.scores import Scores
 from .statistics.segments import overlap_of_segments
 from .statistics.shape import Need, Needs
 from .statistics.units import Units
+from .tasks import FEW
 from .uncertainty import Draws, Interval, PixelMeans, Resampling, Sampler, draws
 
 if TYPE_CHECKING:
@@ -84,6 +87,8 @@ class Evaluation(Tabular):
     inputs       where the images came from, as `results.json` says it
     notices      what the user should know about how the data was read
     photographs  the folder of photographs, where there is one
+    pieces       of the first image whose objects came as arrays without classes: its name, how many pieces each of its
+                 few ids lies in, and its axes
 
     >>> meter = Evaluation(metrics=["mean_iou", "iou"], ignore=255)
     >>> meter.update([[0, 1], [1, 255]], [[0, 1], [0, 0]], image="a")
@@ -126,6 +131,7 @@ class Evaluation(Tabular):
         self.inputs: dict[str, Any] = {}
         self.notices: list[str] = []
         self.photographs: str | None = None
+        self.pieces: tuple[str, Counter[int], int] | None = None
         self._names = count()
         self._pooled: dict[str, Any] = {}
         self._stacks: dict[str, tuple[list[str], Any]] = {}
@@ -162,6 +168,10 @@ class Evaluation(Tabular):
             raise UsageError(f"image {printable(name)} has {'no' if group is None else 'a'} group, unlike those before")
         if self.facts.objects:
             counts = self._overlap(gt, pred, mask, objects)
+            if self.pieces is None and counts.binary and counts.disjoint and "connectivity" not in objects:
+                few = 0 < counts.gt_id.size <= FEW
+                ids = label_map(gt).array if few else np.empty(0, np.int64)
+                self.pieces = name, pieces(np.where(np.isin(ids, counts.gt_id), ids, 0)), ids.ndim
             files = PACKINGS[0] if _two_maps(gt) else ""
             self.facts = self.facts if self.facts.files == files else replace(self.facts, files=files)
             self.add([Record(name, {Overlap.name: counts.to_bytes()}, _shape(gt))])

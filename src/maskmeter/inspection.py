@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import DataError, LabelError
 from .formats.coco import KINDS, Annotations, Results, read_annotations, read_results
@@ -31,7 +32,10 @@ from .tasks import Choice, Side, choose
 
 @dataclass
 class SideFound:
-    """One side of the data set: how often each shape, grid, type and label occurs. `side.many` cuts the labels off."""
+    """One side of the data set: how often each shape, grid, type and label occurs. `side.many` cuts the labels off.
+
+    `sizes` are the pixels of every label but 0 in each image, which are those of objects where labels are ids.
+    """
 
     files: int = 0
     shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
@@ -39,6 +43,7 @@ class SideFound:
     types: Counter[str] = field(default_factory=Counter)
     pixels: Counter[int] = field(default_factory=Counter)
     images: Counter[int] = field(default_factory=Counter)
+    sizes: list[NDArray[np.int64]] = field(default_factory=list[NDArray[np.int64]])
     side: Side = field(default_factory=Side)
 
 
@@ -93,7 +98,7 @@ def inspect(
 ) -> Inspection:
     """Read every file and say what is there."""
     found = Inspection(pairing)
-    look = partial(_look, labels=labels, max_pixels=max_pixels)
+    look = partial(_look, labels=labels, ignore=ignore, max_pixels=max_pixels)
     with ThreadPoolExecutor(workers) as pool:
         for gt, pred, problems in pool.map(look, pairing.pairs):
             _take(found.gt, gt)
@@ -110,7 +115,9 @@ def inspect(
     return found
 
 
-def _look(one: Pair, labels: LabelSet | None, max_pixels: int | None) -> tuple[_File | None, _File | None, list[str]]:
+def _look(
+    one: Pair, labels: LabelSet | None, ignore: Sequence[int], max_pixels: int | None
+) -> tuple[_File | None, _File | None, list[str]]:
     problems: list[str] = []
     read: list[Any] = []
     for path in (one.gt, one.pred):
@@ -120,6 +127,12 @@ def _look(one: Pair, labels: LabelSet | None, max_pixels: int | None) -> tuple[_
             problems.append(str(error))
             read.append(None)
     gt, pred = read
+    for path, side, title in ((one.gt, gt, "ground truth"), (one.pred, pred, "prediction")):
+        if side and path and labels is None:  # labels that are not declared are listed by side
+            try:
+                Reading(None, tuple(ignore)).check(np.array(side[1].values, np.int64), title)
+            except LabelError as error:
+                problems.append(str(error.at(path)))
     if gt and pred:
         try:
             pair(gt[0], pred[0])
@@ -163,6 +176,7 @@ def _take(side: SideFound, file: _File | None) -> None:
     side.files += 1
     side.shapes[file.shape] += 1
     side.types[file.dtype] += 1
+    side.sizes.append(np.array(file.pixels, np.int64)[np.array(file.values) != 0])
     side.grids.update([file.grid] if file.grid else [])
     side.side.see(file.values)
     side.side.many |= len(file.values) > MAX_CLASSES

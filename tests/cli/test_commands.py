@@ -128,3 +128,15 @@ def test_a_reader_that_goes_away_is_no_error(data: Path) -> None:
     line = f"{sys.executable} -m maskmeter metrics | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_inspect_sums_up_ids_and_refuses_negative_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = np.kron(np.arange(400).reshape(20, 20), np.ones((2, 2), int))
+    np.save(tmp_path / "ids.npy", ids)
+    np.save(tmp_path / "negative.npy", ids - 1)
+    assert main(["inspect", str(tmp_path / "ids.npy"), str(tmp_path / "ids.npy")]) == 0
+    assert "ground truth: 399 ids besides 0 over all images, of 4 to 4 pixels, median 4\n" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "negative.npy"), str(tmp_path / "ids.npy")]) == 3
+    assert (
+        "! " + str(tmp_path / "negative.npy") + ": label -1 in the ground truth is negative" in capsys.readouterr().out
+    )

@@ -14,13 +14,15 @@ from ..errors import UsageError, printable
 from ..formats.coco import Annotations, Results, is_detection
 from ..formats.labelfile import read_labels
 from ..formats.panoptic import is_panoptic
-from ..inspection import Inspection, inspect, inspect_detections, kinds_of
+from ..inspection import Inspection, SideFound, inspect, inspect_detections, kinds_of
 from ..labels import LabelSet
 from ..pairing import find_pairs
 from ..progress import Bar
 from ..statistics.confusion import Reading
 from .evaluate import data_options, label_range
 from .tables import text_table
+
+TABLED = 30  # labels up to which each has a row whatever the task
 
 
 @click.command()
@@ -162,6 +164,7 @@ def _facts(found: Inspection, labels: LabelSet | None, ignore: tuple[int, ...], 
                 "shapes": {"x".join(map(str, k)): n for k, n in side.shapes.most_common()},
                 "types": dict(side.types.most_common()),
                 "grids": dict(side.grids.most_common()),
+                "ids": _ids(side),
             }
             for name, side in (("gt", found.gt), ("pred", found.pred))
         },
@@ -186,6 +189,14 @@ def _facts(found: Inspection, labels: LabelSet | None, ignore: tuple[int, ...], 
     }
 
 
+def _ids(side: SideFound) -> dict[str, float] | None:
+    """How many objects a side has where labels are ids, and their sizes; None without any."""
+    sizes = np.concatenate([np.empty(0, np.int64), *side.sizes])
+    if not sizes.size:
+        return None
+    return {"n": sizes.size, "least": int(sizes.min()), "median": float(np.median(sizes)), "greatest": int(sizes.max())}
+
+
 def _shown(facts: dict[str, Any]) -> str:
     lines = [f"{facts['pairs']} pairs, {facts['paired']}"]
     for side, what in (("gt", "ground truth"), ("pred", "prediction")):
@@ -197,13 +208,24 @@ def _shown(facts: dict[str, Any]) -> str:
         lines += [f"  grid: {grid} ({n})" for grid, n in grids[:4]]
         lines += [f"  and {len(grids) - 4} more grids"] if len(grids) > 4 else []
     lines += _unpaired(facts)
-    lines += ["", *_labels(facts["labels"], facts["pixels"])]
+    many = len(facts["labels"]) > TABLED and facts["task"] != "semantic"
+    lines += ["", *(_sizes(facts) if many else _labels(facts["labels"], facts["pixels"]))]
     if facts["void_pixels"]:
         lines.append(f"void: {facts['void_pixels'] / max(1, facts['pixels']):.1%} of the ground truth")
     for side, unknown in facts["unknown_labels"].items():
         lines.append(f"! labels of the {side} that are not declared: {', '.join(map(str, unknown[:20]))}")
     lines += ["", f"task auto: {facts['task']} ({facts['why']})" if facts["task"] else f"! task auto: {facts['why']}"]
     return "\n".join([*lines, *_remarks(facts)])
+
+
+def _sizes(facts: dict[str, Any]) -> list[str]:
+    """In place of a row for each label one line a side, as of ids."""
+    return [
+        f"{what}: {f['n']:,} ids besides 0 over all images, of {f['least']:,} to {f['greatest']:,} pixels, "
+        f"median {f['median']:,.6g}"
+        for side, what in (("gt", "ground truth"), ("pred", "prediction"))
+        if (f := facts[side]["ids"])
+    ]
 
 
 def _unpaired(facts: dict[str, Any]) -> list[str]:

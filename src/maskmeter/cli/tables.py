@@ -50,7 +50,8 @@ def summary(done: Evaluation) -> str:
         parts.append(text_table(*_by_class(done, per_class)))
     parts.append(text_table(*_single([r for r in done.rows() if r.class_ is None]), most=80))  # names in full
     parts += ["\n".join(_left_out(done))] if any(_left_out(done)) else []
-    advice = [f"! {a.text} (see {a.metric})" if a.metric else f"! {a.text}" for a in advise(done)]
+    warnings = [a for a in advise(done) if a.text not in done.notices]  # which are printed anyway
+    advice = [f"! {a.text} (see {a.metric})" if a.metric else f"! {a.text}" for a in warnings]
     return "\n\n".join([*parts, *(["\n".join(map(printable, advice))] if advice else [])])
 
 

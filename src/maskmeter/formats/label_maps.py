@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, LabelError
+from ..kernels import joint_counts
 from ..labels import LabelSet
 from ..masks import LabelMap, Spacing, close, label_map
+from ..tasks import FEW
 from . import Box, Pieces, Raster, digest_of_file, pieces, read_with_digest
 from .colors import labels_of_colors
 
@@ -113,6 +115,9 @@ def is_integral(samples: NDArray[Any]) -> bool:
     return bool(np.isfinite(samples).all()) and bool((samples == np.rint(samples)).all())
 
 
+_PACKED = "an axis of length 2 is read as two slices; if they are class and number, add --convention channels"
+
+
 def open_label_map(
     path: Path, labels: LabelSet | None = None, max_pixels: int | None = None, spacing: Spacing | None = None
 ) -> Opened:
@@ -162,7 +167,22 @@ def open_stack(path: Path, max_pixels: int | None = None) -> Opened:
 def _opened(raster: Raster, labels: LabelSet | None, digest: str) -> Opened:
     numbered = raster.numbers is not None and bool(raster.numbers.any())
     notes = ("the numbers of objects beside the classes are left aside",) if numbered else ()
-    return Opened(_label_map(raster, labels), digest, (*raster.notes, *notes), numbered)
+    found = _label_map(raster, labels)
+    notes = (*notes, *_two_channels(found))
+    return Opened(found, digest, (*raster.notes, *notes), numbered)
+
+
+def _two_channels(found: LabelMap) -> tuple[str, ...]:
+    """A remark on a volume of two slices that look like classes and numbers: few values, and seldom the same twice."""
+    array = found.array
+    if array.ndim != 3 or found.spacing is not None or found.binary or 2 not in (array.shape[0], array.shape[-1]):
+        return ()
+    last = array.shape[-1] == 2
+    kind, number, n = joint_counts(*(np.ascontiguousarray(array[..., k] if last else array[k]) for k in (0, 1)))
+    both, classes = (kind > 0) & (number > 0), np.unique(kind).size
+    if classes > FEW or classes >= np.unique(number).size or n[both].sum() <= 2 * n[both & (kind == number)].sum():
+        return ()
+    return (_PACKED,)
 
 
 def _read(path: Path, max_pixels: int | None) -> tuple[Raster, str]:

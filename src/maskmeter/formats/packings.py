@@ -48,6 +48,8 @@ _HOW = (
     "--convention channels)"
 )
 
+_ZERO = "class 0 without a number counts as a class of its own; if it is background or void, add --ignore 0"
+
 
 Kinds = Mapping[int, bool | None]
 Pairs = list[tuple[int, int, int]]
@@ -85,6 +87,8 @@ def open_packed(
     except DataError as error:
         raise error.at(path) from None
     notes = (*notes, *_shared_numbers(pairs)) if packing in (None, PACKINGS[0]) else notes
+    if labels is None and gt and not instances and (0, 0) in {pair[1:] for pair in pairs} and 0 not in ignore:
+        notes = (*notes, _ZERO)
     segments = _segments(pairs, labels, things, gt, instances, ignore)
     return Packed(ids, segments, sha256(data).hexdigest(), notes)
 

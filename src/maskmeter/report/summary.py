@@ -37,14 +37,15 @@ def render(found: Findings) -> str:
     from markupsafe import Markup
 
     e = found.evaluation
+    advice = advise(e)
     return fill(
         "summary.html",
         questions=Markup(questions.render(found) or ""),
         images=found.images,
         headlines=list(headlines(found)) if found.images else [],
-        advice=advise(e),
+        advice=advice,
         defined={m.name for m in (*e.metrics, *found.always)},
-        notices=e.notices,
+        notices=[n for n in e.notices if n not in {a.text for a in advice}],
         facts=list(_facts(found)),
     )
 

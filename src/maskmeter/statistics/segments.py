@@ -105,7 +105,10 @@ class Table:
         if VOID_ID not in self.known:
             self.seen.discard(VOID_ID)
         class_of = {s.class_: s.class_ for s in segments} if labels is None else labels.id_of_source
-        self.undeclared = [s.id for s in segments if s.class_ not in class_of]
+        undeclared = [s for s in segments if s.class_ not in class_of]
+        self.undeclared = [s.id for s in undeclared]
+        ignored = f", or pass --ignore {undeclared[0].class_} if it is void" if undeclared else ""
+        self.remedy = f"declare it{ignored}"
         self.background = np.array([s.id for s in segments if s.background], np.int64)
         kept = sorted(
             s for s in segments
@@ -125,7 +128,7 @@ class Table:
         found = (
             (unlisted, "only in the PNG", "list it or make its pixels 0"),
             (absent, "only in segments_info", "leave it out there"),
-            (self.undeclared, "of a class that is not declared", "declare it"),
+            (self.undeclared, "of a class that is not declared", self.remedy),
         )
         if wrong := [f"{_some(ids)} {where} ({remedy})" for ids, where, remedy in found if ids]:
             raise LabelError(f"{side} and its segments disagree: {'; '.join(wrong)}", file)
