@@ -61,3 +61,24 @@ def test_intervals_that_are_not_to_be_trusted_are_named_for_every_task() -> None
     (advice,) = [a for a in advise(done) if a.kind == "intervals"]
     assert advice.text.startswith("intervals rest on few images (below 20 they are too narrow): all")
     assert not advice.metric
+
+
+def test_surfaces_of_few_elements_and_cut_off() -> None:
+    whole, speck, cut = np.zeros((3, 40, 40), bool)
+    whole[10:30, 10:30] = speck[10:12, 10:12] = cut[0:20, 10:30] = True
+    for mask, said in ((whole, set()), (speck, {"elements"}), (cut, {"cut off"})):
+        done = mm.Evaluation(["assd", "hausdorff(percentile=95)"])
+        done.update(mask, mask, image="a")
+        done.update(whole, np.zeros_like(whole), image="b")
+        found = kinds(done)
+        assert found.keys() & {"elements", "cut off"} == said
+        assert all("in 1 of 1 cases" in found[kind] for kind in said)
+
+
+def test_a_tolerance_below_the_voxel() -> None:
+    done = mm.Evaluation(["nsd(tolerance=2)", "nsd(tolerance=0.5)"], spacing=(1.0, 1.0, 2.0))
+    box = np.zeros((8, 8, 8), bool)
+    box[2:6, 2:6, 2:6] = True
+    done.update(box, box, image="a")
+    text = kinds(done)["tolerance"]
+    assert "nsd(tolerance=0.5)" in text and "nsd(tolerance=2)" not in text and "2 mm" in text

@@ -19,7 +19,9 @@ from .readings import source
 from .reopening import NONE, Unavailable, reopen
 from .statistics.components import NEIGHBOURS, pieces
 from .statistics.confusion import Confusion
+from .statistics.measured import Measured
 from .statistics.overlap import Overlap
+from .statistics.surface import Surface
 from .tasks import FEW
 
 LARGE_SHARE = 0.7  # one class with more of the pixels than this makes accuracy easy
@@ -30,6 +32,8 @@ LARGE_VOID = 0.2
 DISAGREE = 0.1  # between pooled and mean over images
 SMALL_OBJECT = 100  # pixels of a class in an image, under which IoU jumps
 LIKELY_VOID = 255
+FEW_ELEMENTS = 20  # of a surface, under which its distances jump
+CUT_OFF = 0.01  # of a surface on the end of the image, beyond which part of the object is not seen
 LOOKED_AT = 8  # images in which ids are compared
 NAMED = 5  # metrics that are named one by one
 DOUBTS = {
@@ -57,7 +61,7 @@ def advise(evaluation: Evaluation) -> list[Advice]:
     if not evaluation.has(Confusion.name) or not evaluation.pooled.pixels:
         return doubts
     facts = _PerImage(evaluation)
-    checks = (_fitted, _imbalance, _void, _likely_void, _absent, _rare, _small, _averages)
+    checks = (_fitted, _surfaces, _tolerance, _imbalance, _void, _likely_void, _absent, _rare, _small, _averages)
     return doubts + [a for check in checks for a in check(evaluation, facts)]
 
 
@@ -144,6 +148,51 @@ def _fitted(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
             f"the threshold {e.facts.threshold:.4g} was chosen as the best on these very images, so what is computed at"
             " it is too good for others; choose it on other images and give it with --threshold",
             "average_precision",
+        )
+
+
+def _surfaces(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
+    """Objects of few elements, and such that the image cuts off."""
+    if not e.has(Surface.name):
+        return
+    measured: Measured = e.statistic(Surface.name)
+    needs = list(dict.fromkeys(need for image in measured.images for of in image.values() for need in of))
+    if not needs:
+        return
+    small = cut = cases = 0
+    for image in measured.images:
+        s: Surface = measured.kind.joined(needs[0], [image], measured.classes)
+        for g, p in zip(s.gt, s.pred, strict=True):
+            sides = [d for d in (g, p) if d.count.size]
+            cases += bool(sides)
+            small += any(d.count.sum() < FEW_ELEMENTS for d in sides)
+            cut += any(d.edge > CUT_OFF * d.total for d in sides)
+    if small:
+        yield Advice(
+            "elements",
+            f"in {small} of {cases} cases (a class in an image, on both sides) a surface has fewer than "
+            f"{FEW_ELEMENTS} elements, so distances jump by whole voxels",
+            "",
+        )
+    if cut:
+        yield Advice(
+            "cut off",
+            f"in {cut} of {cases} cases (a class in an image, on both sides) more than {CUT_OFF:.0%} of a surface lies "
+            "on the end of the image; what is beyond is not measured",
+            "",
+        )
+
+
+def _tolerance(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
+    """Tolerances that the grid cannot tell; of files only where the spacing was given."""
+    voxel = max(e.facts.spacing or (0.0,))
+    asked = {str(m): t for m in e.metrics if isinstance(t := dict(m.params).get("tolerance"), int | float)}
+    if below := [name for name, t in asked.items() if t < voxel]:
+        listed = ", ".join(below[:NAMED])
+        yield Advice(
+            "tolerance",
+            f"{listed}: the tolerance is below the voxel size of {voxel:g} mm, which is more than the grid can tell",
+            "",
         )
 
 

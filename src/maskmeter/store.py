@@ -29,7 +29,7 @@ from ._version import __version__
 from .errors import DataError, MergeError, printable
 from .records import Additive, Record, add_up
 
-SCHEMA = 2
+SCHEMA = 3
 FILE = "run.sqlite"
 
 _TABLES = """
