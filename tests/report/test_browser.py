@@ -251,3 +251,13 @@ def test_axe_finds_nothing_serious(
         assert found[0] > 20
         serious = [v for v in found[1] if v["impact"] in ("serious", "critical")]
         assert [(v["id"], v["nodes"][0]["html"]) for v in serious] == []
+
+
+def test_two_runs_of_objects_lie_side_by_side_and_fit_a_phone(
+    quiet: Page, cells_run: Evaluation, tmp_path: Path
+) -> None:
+    write_report(cells_run, tmp_path / "report.html", cells_run)
+    quiet.open(tmp_path / "report.html", 390)
+    assert quiet.run("document.documentElement.scrollWidth") <= 390
+    assert quiet.run("document.querySelectorAll('#versus svg.plot').length") >= 3, "F1 by IoU, and recall by size twice"
+    assert "F1" in quiet.run("document.querySelector('#versus').textContent")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from . import calibration, class_curves, curves, detection_errors, detections, object_curves, threshold
+from . import calibration, class_curves, curves, detection_errors, detections, object_curves, objects, threshold
 from .figure import Figure, Run, last_part
 from .findings import Findings
 from .page import fill
@@ -16,6 +16,7 @@ DRAWN: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     threshold.figures,
     object_curves.figures,
     calibration.figures,
+    objects.figures,
     detections.figures,
     detection_errors.figures,
 )
@@ -23,7 +24,9 @@ DRAWN: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
 
 def render(found: Findings) -> str | None:
     """The section, absent without another run, or where the two have no curves to compare."""
-    if found.other is None or not all(f.curves or f.class_curves or f.scored for f in (found, found.other)):
+    if found.other is None or not all(
+        f.curves or f.class_curves or f.scored or f.objects for f in (found, found.other)
+    ):
         return None
     runs = named_runs(found)
     made = [(f.name, f.drawing) for draw in DRAWN for f in draw(runs) if isinstance(f.drawing, Plot)]
