@@ -55,7 +55,7 @@ class Question:
     class_files: tuple[str, ...] = ()
     spacing: tuple[float, ...] | None = None
     shapes: tuple[str, ...] = ()
-    on: str = "mask"
+    on: Literal["mask", "box"] = "mask"
 
     @property
     def threshold_counted(self) -> float:

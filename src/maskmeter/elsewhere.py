@@ -3,7 +3,7 @@
 A package is a name that people use (`monai`, `medpy`, `pycocotools`, `stardist`, ...). For a metric it stands for a
 parameter of that metric (`hausdorff(convention=monai)`, `dice(empty=perfect)`) or, for detections, for the convention
 of the whole run. Why the numbers differ is read off the rules themselves, field by field, so it cannot lag behind them.
-What these conventions give is tested against the packages themselves (`make peers`).
+What these conventions give is tested against the packages themselves where they can be installed (`make peers`).
 """
 
 from __future__ import annotations

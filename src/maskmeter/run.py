@@ -237,7 +237,7 @@ def again(
         made = evaluate(
             q.gt, q.pred, metrics, pairs=q.pairs, task=q.task, labels=q.labels, ignore=q.ignore, positive=q.positive,
             mask=q.mask, missing=q.missing, extra=q.extra, threshold=q.threshold, logits=q.logits,
-            convention=convention or q.convention, class_axis=q.class_axis, spacing=q.spacing, on=_on(q.on),
+            convention=convention or q.convention, class_axis=q.class_axis, spacing=q.spacing, on=q.on,
         )  # fmt: skip
         made.resampling = kept.resampling
     made.inputs, made.photographs = kept.inputs, kept.photographs
@@ -245,10 +245,6 @@ def again(
 
 
 # Steps
-
-
-def _on(said: str) -> Literal["mask", "box"]:
-    return "box" if said == "box" else "mask"
 
 
 def _evaluate_arrays(

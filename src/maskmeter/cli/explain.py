@@ -14,6 +14,7 @@ from ..evaluation import Evaluation
 from ..metrics import Metric, parse
 from ..rows import Row
 from ..statistics.confusion import Confusion
+from ..uncertainty import Resampling
 from .tables import number, text_table
 
 MOST = 5  # images that are listed
@@ -70,8 +71,7 @@ def _compared(run: Path, metric: Metric[Any, Any], package: str, class_: str | N
         ours = other = again(run, list(dict.fromkeys([metric, theirs.metric])))
     else:
         ours, other = again(run, [metric]), again(run, [metric], theirs.convention)
-    for e in {id(e): e for e in (ours, other)}.values():
-        e.resampling = type(e.resampling)("none")
+    ours.resampling = other.resampling = Resampling.parse("none")
     pairs = list(
         zip(_of_class(ours.rows(), metric, class_), _of_class(other.rows(), theirs.metric, class_), strict=True)
     )
@@ -130,13 +130,9 @@ def _values(rows: list[Row]) -> str:
 
 
 def _left_out(e: Evaluation, rows: list[Row]) -> list[str]:
+    lines = [f"over {len(e.records)} images; pooled: counts of all images added up, then the formula; images: the mean"]
     if any(r.n != len(e.records) for r in rows if r.over == "pooled"):
-        lines = ["n is the number of objects behind a pooled value, and of images behind a mean over images"]
-    else:
-        lines = []
-    lines += [
-        f"over {len(e.records)} images; pooled: counts of all images added up, then the formula; images: the mean"
-    ]
+        lines.append("n is the number of objects behind a pooled value, and of images behind a mean over images")
     if e.has(Confusion.name) and (ignored := int(e.pooled.ignored)):
         lines.append(f"{ignored:,} pixels were left out: void in the ground truth, or outside the mask")
     if undefined := max(r.undefined for r in rows):
