@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maskmeter import UsageError
@@ -26,10 +27,11 @@ def test_every_picture_is_drawn_with_what_it_shows(run: str, request: pytest.Fix
         ax = done.plot(figure.name)
         if isinstance(plot := figure.drawing, Plot):
             lines = [x for x in plot.layers if isinstance(x, Line)]
-            drawn = [x.get_xydata().tolist() for x in ax.lines]
+            drawn = [x.get_xydata() for x in ax.lines]
             assert ax.get_xlabel() == plot.x.label and ax.get_xlim() == (plot.x.low, plot.x.high)
             for line in lines:
-                assert any(len(d) == len(line.x) and d[0][0] == line.x[0] for d in drawn), figure.name
+                points = np.column_stack([line.x, line.y])
+                assert any(np.array_equal(d, points, equal_nan=True) for d in drawn), figure.name
         else:
             assert len(ax.images) == 1
         pyplot.close(ax.figure)
