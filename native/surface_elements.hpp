@@ -42,13 +42,13 @@ struct Elements {
     BitVolume at;
     bool solid = false;  // triangles, else points
     // Of points: a place in `weights` for each; none where each counts one.
-    std::vector<std::uint8_t> kind;
+    std::vector<std::uint8_t> kind{};
     std::array<double, 256> weights{};
     // Of triangles: those of cell k are start[k] to start[k + 1].
     double corner = 0;
-    std::vector<Triangle> triangle;
-    std::vector<double> area;
-    std::vector<std::uint32_t> start;
+    std::vector<Triangle> triangle{};
+    std::vector<double> area{};
+    std::vector<std::uint32_t> start{};
     double edge = 0;  // the weight of what lies on the end of the image
 
     std::size_t size() const { return solid ? triangle.size() : at.count(); }
