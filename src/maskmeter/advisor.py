@@ -184,14 +184,16 @@ def _surfaces(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
 
 
 def _tolerance(e: Evaluation, _: _PerImage) -> Iterator[Advice]:
-    """Tolerances that the grid cannot tell; of files only where the spacing was given."""
-    voxel = max(e.facts.spacing or (0.0,))
+    """Tolerances that the grid of some image cannot tell."""
+    spacings = e.records.spacings()
+    size = f"the voxel size of {max(map(max, spacings)):g} mm" if spacings else "the size of a pixel"
+    voxel = max(map(max, spacings), default=1.0)
     asked = {str(m): t for m in e.metrics if isinstance(t := dict(m.params).get("tolerance"), int | float)}
-    if below := [name for name, t in asked.items() if t < voxel]:
+    if below := [name for name, t in asked.items() if t < voxel * (1 - 1e-6)]:
         listed = ", ".join(below[:NAMED])
         yield Advice(
             "tolerance",
-            f"{listed}: the tolerance is below the voxel size of {voxel:g} mm, which is more than the grid can tell",
+            f"{listed}: the tolerance is below {size}, which is more than the grid can tell",
             "",
         )
 

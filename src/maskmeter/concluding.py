@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import msgspec
 from . import panoptic
 from .deciding import STACK, Question, decide
 from .errors import DataError
-from .evaluation import Evaluation, default_metrics, wanted_by
+from .evaluation import Evaluation, boundaries_of, default_metrics, wanted_by
 from .labels import LabelSet
 from .metrics import parse
 from .metrics._sizes import by_size
@@ -28,6 +28,7 @@ from .records import Records
 from .results import store_results, write_results, write_rows
 from .statistics.details import NOTHING
 from .statistics.overlap import Overlap
+from .statistics.surface import Surface
 from .store import Store
 from .uncertainty import Resampling
 
@@ -98,6 +99,16 @@ def conclude(asked: Asked, records: Records) -> Evaluation:
         objects = wanted != NOTHING or asked.question.convention == STACK
         facts, notices = decide(asked.question, pairing, records, objects=objects)
     metrics = default_metrics(facts) if asked.metrics is None else [parse(m) for m in asked.metrics]
+    if asked.metrics is None and facts.task in ("binary", "semantic"):
+        measured = records.having(Surface.name)
+        if measured and measured == len(records):
+            facts, metrics = replace(facts, shapes=(Surface.name,)), [*metrics, *boundaries_of(records)]
+        elif measured:
+            notices = [
+                *notices,
+                f"{len(records) - measured} of {len(records)} images are no volumes with a spacing that "
+                "are read whole, so boundaries are left out; ask for them with -m",
+            ]
     metrics = by_size(metrics, lambda: Evaluation([], facts=facts, records=records).statistic(Overlap.name))
     made = Evaluation(metrics, facts=facts, records=records, intervals=asked.resampling)
     made.notices, made.inputs, made.photographs = notices, asked.inputs, asked.photographs

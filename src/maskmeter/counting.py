@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .errors import DataError, LabelError
 from .formats import address, digest_of_file
-from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction, open_region, open_stack
+from .formats.label_maps import SLICE, Opened, OpenedScores, open_label_map, open_prediction, open_region, open_stack
 from .formats.remote import Unreachable
 from .masks import LabelMap, Spacing, label_map, pair, same_shape
 from .metrics import parse
@@ -76,6 +76,7 @@ class Plan:
     objects     the rules under which a metric wants whole objects counted against the threshold
     foreground  the labels that are positive if it is a binary question
     spacing     of arrays in files that say nothing of it, along each axis in millimetres
+    volumes     the same as `shapes`, of volumes with spacing alone, where nobody says which metrics
     """
 
     reading: Reading
@@ -88,6 +89,7 @@ class Plan:
     objects: tuple[Need, ...] = ()
     foreground: frozenset[int] = FOREGROUND
     spacing: Spacing | None = None
+    volumes: Needs = field(default_factory=dict[str, Any])
 
     def count(self, job: Job) -> Record:
         """Count two label maps, or a label map and a map of scores."""
@@ -199,7 +201,7 @@ def _count(job: Job, plan: Plan) -> Record:
     if job.pred is None:
         counts = without_prediction(gt.map.array, region)
         check_labels(plan, counts.a, "ground truth", job.gt)
-        shapes = _shapes(plan, gt.map, None, region, counts)
+        shapes = _shapes(_shaped(plan, gt), gt.map, None, region, counts)
         none = _no_scores(plan, gt, region)
         return record_of(job, gt, None, {LabelCounts.name: counts.to_bytes(), **shapes, **none})
     pred = open_prediction(job.pred, plan.reading.labels, plan.max_pixels, plan.spacing)
@@ -210,6 +212,7 @@ def _count(job: Job, plan: Plan) -> Record:
     else:
         found = pred.map
     counts = _labels(job, plan, gt, found, region)
+    plan = _shaped(plan, gt, found.spacing)
     shapes = _shapes(plan, gt.map, found, region, counts)
     objects = _objects_of_integers(plan, gt, found.array, region)
     return record_of(job, gt, pred, {LabelCounts.name: counts.to_bytes(), **shapes, **objects})
@@ -226,6 +229,7 @@ def _labels(job: Job, plan: Plan, gt: Opened, pred: LabelMap, region: Region) ->
 def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: Region) -> Record:
     """Floats: scores, labels, or something that may be either."""
     pair(gt.map, LabelMap(pred.scores, spacing=pred.spacing, affine=pred.affine))
+    plan = _shaped(plan, gt, pred.spacing)
     statistics: dict[str, bytes] = {}
     shapes: dict[str, bytes] = {}
     if pred.map is not None and not plan.logits:
@@ -243,6 +247,12 @@ def _count_floats(job: Job, plan: Plan, gt: Opened, pred: OpenedScores, region: 
     statistics |= joined(shapes, _shapes_of_scores(plan, gt.map, pred, region))
     statistics |= _objects(plan, gt, pred.scores, region, plan.logits)
     return record_of(job, gt, pred, {**statistics, ImageScores.name: kept.to_bytes()}, {Scores.name: found})
+
+
+def _shaped(plan: Plan, gt: Opened, other: Spacing | None = None) -> Plan:
+    """The plan for this image: where nobody says which metrics, a volume with spacing has shapes as well."""
+    volume = (gt.map.spacing or other) and (gt.map.array.ndim == 3 or SLICE in gt.notes)
+    return replace(plan, shapes=plan.volumes) if volume and plan.volumes else plan
 
 
 def _shapes(plan: Plan, gt: LabelMap, pred: LabelMap | None, region: Region, counts: LabelCounts) -> dict[str, bytes]:
@@ -347,6 +357,7 @@ def record_of(
 ) -> Record:
     """An image's record, of what was counted and what its files say."""
     notes = (*(f"ground truth: {n}" for n in gt.notes), *(f"prediction: {n}" for n in (pred.notes if pred else ())))
+    spacing = None if pred is None else pred.map.spacing if isinstance(pred, Opened) else pred.spacing
     return Record(
         job.name,
         statistics,
@@ -357,6 +368,7 @@ def record_of(
         digests=(gt.digest, None if pred is None else pred.digest),
         notes=notes,
         pooled=pooled or {},
+        spacing=gt.map.spacing or spacing,
     )
 
 

@@ -25,7 +25,7 @@ from .errors import LabelError, MergeError, UsageError, printable
 from .formats.packings import PACKINGS, segments_of_maps
 from .labels import LabelSet
 from .masks import LabelMap, as_array, label_map, pair
-from .metrics import METRICS, Metric, Values, parse
+from .metrics import METRICS, Metric, Values, assd, hausdorff, masd, nsd, parse
 from .metrics._metric import mean
 from .metrics._sizes import sizes
 from .metrics.instances import over_classes
@@ -202,7 +202,8 @@ class Evaluation(Tabular):
             reading = self.facts.reading
             reading.check(counts.a, "ground truth")
             reading.check(counts.b, "prediction")
-        self.add([Record(name, {LabelCounts.name: counts.to_bytes(), **self._shapes(g, p, counts)}, g.array.shape)])
+        statistics = {LabelCounts.name: counts.to_bytes(), **self._shapes(g, p, counts)}
+        self.add([Record(name, statistics, g.array.shape, spacing=g.spacing or p.spacing)])
         self._group(name, group)
 
     def update_batch(
@@ -648,6 +649,15 @@ def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
         single = [m for m in METRICS.values() if m.statistic == Overlap.name and m.complete and not m.needs]
         return [*(m.at(iou=iou) for iou in (0.5, 0.75, 0.9) for m in ranged), *single]
     return [m for m in METRICS.values() if m.statistic in statistics_of(facts) and m.complete]
+
+
+BOUNDARIES: tuple[Metric[Any, Any], ...] = (hausdorff, hausdorff.at(percentile=95), assd, masd)
+
+
+def boundaries_of(records: Records) -> list[Metric[Any, Any]]:
+    """What is computed of volumes with spacing where nobody asks: `nsd` is at the coarsest spacing."""
+    coarsest = max((max(spacing) for spacing in records.spacings()), default=1.0)
+    return [*BOUNDARIES, nsd.at(tolerance=float(f"{coarsest:.6g}"))]
 
 
 def columns(metric: Metric[Any, Any], statistic: Any, finite: bool = True) -> Values:

@@ -33,6 +33,7 @@ class Record:
     region      the file of the pixels that count, where there is one
     digests     of the files' bytes, ground truth and prediction
     region_digest  of the bytes of that file
+    spacing     of neighbouring pixels along each axis in millimetres, where it is known
     notes       what a reader should be told about the files
     """
 
@@ -46,6 +47,7 @@ class Record:
     notes: tuple[str, ...] = ()
     region_digest: str | None = None
     pooled: Mapping[str, Additive] = field(default_factory=dict[str, Additive])
+    spacing: tuple[float, ...] | None = None
 
 
 class Records(Protocol):
@@ -59,6 +61,8 @@ class Records(Protocol):
     def blocks(self, statistic: str, size: int) -> Iterator[tuple[list[str], list[bytes]]]: ...
     def notes(self) -> Iterator[tuple[str, ...]]: ...
     def pooled(self, statistic: str) -> bytes | None: ...
+    def having(self, statistic: str) -> int: ...
+    def spacings(self) -> set[tuple[float, ...]]: ...
 
 
 class Memory:
@@ -101,6 +105,14 @@ class Memory:
     def pooled(self, statistic: str) -> bytes | None:
         """The sum of a statistic that is not kept by image, as bytes; None where there is none."""
         return self._pooled[statistic].to_bytes() if statistic in self._pooled else None
+
+    def having(self, statistic: str) -> int:
+        """How many images have a statistic."""
+        return sum(statistic in r.statistics for r in self._records.values())
+
+    def spacings(self) -> set[tuple[float, ...]]:
+        """The different spacings of the images, of those whose spacing is known."""
+        return {r.spacing for r in self._records.values() if r.spacing}
 
 
 def add_up(total: dict[str, Additive], more: Mapping[str, Additive]) -> None:

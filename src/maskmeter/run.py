@@ -24,7 +24,7 @@ from .counting import FOREGROUND, Counter, Digests, Job, ObjectPlan, Plan, Stack
 from .deciding import STACK, Question, read_threshold
 from .engines import cores, size
 from .errors import DataError, PairingError, UsageError, printable
-from .evaluation import Evaluation, default_metrics, needs_of, wanted_by
+from .evaluation import BOUNDARIES, Evaluation, default_metrics, needs_of, wanted_by
 from .execution import count_all
 from .formats import located
 from .formats.labelfile import read_labels
@@ -44,6 +44,7 @@ from .statistics.object_scores import ObjectScores
 from .statistics.overlap import Overlap
 from .statistics.scores import Scores
 from .statistics.shape import Needs
+from .statistics.surface import Surface
 from .store import FILE, Store
 from .tasks import TASKS
 from .tiling import bounded
@@ -230,7 +231,8 @@ def again(
     if asked is None:
         return Evaluation(metrics, facts=kept.facts, records=kept.records, intervals=kept.resampling)
     q = asked.question
-    there = all(kept.has(m.statistic) for m in metrics) and {*_printed(needs_of(metrics))} <= {*q.shapes}
+    counted = {*q.shapes, *(_printed(needs_of(BOUNDARIES)) if kept.has(Surface.name) and not q.shapes else ())}
+    there = all(kept.has(m.statistic) for m in metrics) and {*_printed(needs_of(metrics))} <= counted
     if there and convention in (None, q.convention):
         made = Evaluation(metrics, facts=kept.facts, records=kept.records, intervals=kept.resampling)
     else:
@@ -400,10 +402,12 @@ def _plan(
         raise UsageError(
             f"{min(shapes)} is measured at a threshold that is known beforehand: give --threshold a number"
         )
+    volumes = metrics is None and question.task != "instance" and not isinstance(question.threshold, str)
     curves = [m for m in metrics or default_metrics(Facts("binary", scores="f4")) if m.statistic == Scores.name]
     return Plan(
         question.reading, question.task, max_pixels, question.threshold_counted, question.logits,
         tuple(map(str, curves)), shapes, objects, frozenset(question.positive or FOREGROUND), question.spacing,
+        needs_of(BOUNDARIES) if volumes else {},
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ class _Image(NamedTuple):
     digests: tuple[str | None, str | None]
     notes: tuple[str, ...]
     region_digest: str | None
+    spacing: tuple[float, ...] | None
 
 
 class _Letter(NamedTuple):
@@ -40,7 +41,9 @@ def packed(facts: Any, metrics: list[str], records: Records, sums: Iterable[str]
     """Facts, metrics and all records with their sums."""
     found = (records[name] for name in records.names())
     images = [
-        _Image(r.name, dict(r.statistics), r.shape, r.gt, r.pred, r.region, r.digests, r.notes, r.region_digest)
+        _Image(
+            r.name, dict(r.statistics), r.shape, r.gt, r.pred, r.region, r.digests, r.notes, r.region_digest, r.spacing
+        )
         for r in found
     ]
     kept = {name: total for name in sums if (total := records.pooled(name)) is not None}

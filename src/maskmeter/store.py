@@ -3,7 +3,7 @@
 Tables (users query them; `docs/store.md` shows how)
 ----------------------------------------------------
 facts       key, value (JSON): schema, maskmeter, task, labels, conventions, the command's inputs
-images      id, name, shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes
+images      id, name, shape, spacing, gt, pred, region, gt_digest, pred_digest, region_digest, notes
 statistics  image, name, data: what was counted, packed (see `statistics/_codec.py`)
 pooled      name, data: sums of statistics that are too large to keep by image
 metrics     id, name: the metrics as printed
@@ -29,14 +29,14 @@ from ._version import __version__
 from .errors import DataError, MergeError, printable
 from .records import Additive, Record, add_up
 
-SCHEMA = 3
+SCHEMA = 4
 FILE = "run.sqlite"
 
 _TABLES = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE images (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, shape TEXT NOT NULL, gt TEXT, pred TEXT, region TEXT,
-    gt_digest TEXT, pred_digest TEXT, region_digest TEXT, notes TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, shape TEXT NOT NULL, spacing TEXT, gt TEXT, pred TEXT,
+    region TEXT, gt_digest TEXT, pred_digest TEXT, region_digest TEXT, notes TEXT NOT NULL);
 CREATE TABLE statistics (
     image INTEGER NOT NULL REFERENCES images (id), name TEXT NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (image, name)) WITHOUT ROWID;
@@ -59,8 +59,8 @@ CREATE VIEW "rows" AS
     FROM results JOIN metrics ON metrics.id = metric JOIN classes ON classes.id = class;
 """
 _NEW_IMAGE = (
-    "INSERT INTO images (name, shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes) "
-    "VALUES (?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO images (name, shape, spacing, gt, pred, region, gt_digest, pred_digest, region_digest, notes) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -133,6 +133,7 @@ class Store:
                 row = (
                     r.name,
                     json.dumps(r.shape),
+                    None if r.spacing is None else json.dumps(r.spacing),
                     r.gt,
                     r.pred,
                     r.region,
@@ -160,6 +161,15 @@ class Store:
         """The sum of a statistic that is not kept by image, as bytes; None where there is none."""
         found = self._db.execute("SELECT data FROM pooled WHERE name = ?", (statistic,)).fetchone()
         return found and found[0]
+
+    def having(self, statistic: str) -> int:
+        """How many images have a statistic."""
+        return self._db.execute("SELECT count(*) FROM statistics WHERE name = ?", (statistic,)).fetchone()[0]
+
+    def spacings(self) -> set[tuple[float, ...]]:
+        """The different spacings of the images, of those whose spacing is known."""
+        rows = self._db.execute("SELECT DISTINCT spacing FROM images WHERE spacing IS NOT NULL")
+        return {tuple(json.loads(text)) for (text,) in rows}
 
     def remove(self, names: Iterable[str]) -> None:
         """Forget images, because their files changed; all of them where sums were kept, which cannot be undone."""
@@ -189,8 +199,8 @@ class Store:
             with self._whole():
                 (shift,) = self._db.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
                 self._db.execute(
-                    f"INSERT INTO images SELECT id + {shift}, name, shape, gt, pred, region, gt_digest, pred_digest, "
-                    "region_digest, notes FROM other.images"
+                    f"INSERT INTO images SELECT id + {shift}, name, shape, spacing, gt, pred, region, gt_digest, "
+                    "pred_digest, region_digest, notes FROM other.images"
                 )
                 self._db.execute(f"INSERT INTO statistics SELECT image + {shift}, name, data FROM other.statistics")
                 for name, data in self._db.execute("SELECT name, data FROM other.pooled").fetchall():
@@ -217,14 +227,16 @@ class Store:
 
     def __getitem__(self, name: str) -> Record:
         at = self._id(name)
-        shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes = self._db.execute(
-            "SELECT shape, gt, pred, region, gt_digest, pred_digest, region_digest, notes FROM images WHERE id = ?",
+        shape, spacing, gt, pred, region, gt_digest, pred_digest, region_digest, notes = self._db.execute(
+            "SELECT shape, spacing, gt, pred, region, gt_digest, pred_digest, region_digest, notes FROM images "
+            "WHERE id = ?",
             (at,),
         ).fetchone()
         statistics = dict(self._db.execute("SELECT name, data FROM statistics WHERE image = ?", (at,)))
         digests, remarks = (gt_digest, pred_digest), tuple(json.loads(notes))
         where = (tuple(json.loads(shape)), gt, pred, region, digests, remarks, region_digest)
-        return Record(name, statistics, *where)
+        steps = None if spacing is None else tuple(json.loads(spacing))
+        return Record(name, statistics, *where, spacing=steps)
 
     def blocks(self, statistic: str, size: int) -> Iterator[tuple[list[str], list[bytes]]]:
         """The images' statistics of one kind in the order of their names, `size` images at a time."""

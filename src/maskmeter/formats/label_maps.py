@@ -115,6 +115,7 @@ def is_integral(samples: NDArray[Any]) -> bool:
     return bool(np.isfinite(samples).all()) and bool((samples == np.rint(samples)).all())
 
 
+SLICE = "the volume is a single slice and is evaluated in two dimensions"
 _PACKED = "an axis of length 2 is read as two slices; if they are class and number, add --convention channels"
 
 
@@ -200,9 +201,8 @@ def _placed(raster: Raster, spacing: Spacing | None) -> Raster:
     if known is None or axes != 3 or raster.array.shape[:3].count(1) != 1:
         return replace(raster, spacing=known)
     axis = raster.array.shape.index(1)
-    note = "the volume is a single slice and is evaluated in two dimensions"
     plane = tuple(step for k, step in enumerate(known) if k != axis)
-    return replace(raster, array=raster.array.squeeze(axis), spacing=plane, notes=(*raster.notes, note))
+    return replace(raster, array=raster.array.squeeze(axis), spacing=plane, notes=(*raster.notes, SLICE))
 
 
 def _label_map(raster: Raster, labels: LabelSet | None) -> LabelMap:
