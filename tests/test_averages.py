@@ -41,7 +41,9 @@ def test_a_subgroup_is_what_its_images_alone_give(tmp_path: Path) -> None:
 
 def test_images_fall_into_thirds_by_their_foreground() -> None:
     found = subgroups(evaluated(list(range(30))), "size", ["iou"])
-    assert [(g.name, len(g.images)) for g in found] == [("small", 9), ("medium", 9), ("large", 9), ("none", 3)]
+    assert [(g.name, len(g.images)) for g in found] == [
+        ("small, below 40 pixels", 9), ("medium, 40 to 69", 9), ("large, from 70", 9), ("none", 3),
+    ]  # fmt: skip
     assert found[3].images == ["a_00", "b_10", "c_20"]
     semantic = mm.Evaluation(["iou"])
     semantic.update([0, 1, 2], [0, 1, 2], image="x")

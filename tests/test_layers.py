@@ -29,7 +29,7 @@ FLOORS = (
     ("reopening",),
     ("objects",),
     ("evaluation",),
-    ("comparison", "curve_bands", "results", "execution", "advisor"),
+    ("comparison", "curve_bands", "boundary_parts", "results", "execution", "advisor"),
     ("gates", "class_maps", "ranking", "averages", "elsewhere"),
     ("deciding",),
     ("panoptic",),

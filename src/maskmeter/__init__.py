@@ -156,6 +156,7 @@ from .statistics import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from .comparison import compare
     from .detecting import read_detections
     from .merging import merge
     from .run import evaluate, open_run
@@ -170,14 +171,14 @@ __all__ = [
     "assd", "average_precision", "average_precision_error", "best_object_f1", "best_score", "best_threshold",
     "betti_error", "boundary_ap", "boundary_ap50", "boundary_ap75", "boundary_ap_large", "boundary_ap_medium",
     "boundary_ap_small", "boundary_f1", "boundary_iou", "boundary_pq", "boundary_precision", "boundary_recall", "brier",
-    "cl_dice", "class_scores", "confusion", "count_error", "detection_confusion", "detection_curve", "detection_ece",
-    "detection_errors", "detection_f1", "detection_precision", "detection_recall", "detection_reliability",
-    "detections", "dice", "ece", "encounters", "euler_error", "evaluate", "fbeta", "frequency_weighted_iou",
-    "froc_curve", "froc_score", "froc_sensitivity", "hausdorff", "iou", "kappa", "label_map", "log_loss", "macro",
-    "masd", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merge", "merges", "metric",
-    "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve", "object_f1", "object_precision", "object_recall",
-    "open_run", "overlap", "parse", "pq", "pr_curve", "precision", "rand_index", "read_detections", "recall",
-    "recall_at", "reliability_curve", "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd", "scores", "seg",
+    "cl_dice", "class_scores", "compare", "confusion", "count_error", "detection_confusion", "detection_curve",
+    "detection_ece", "detection_errors", "detection_f1", "detection_precision", "detection_recall",
+    "detection_reliability", "detections", "dice", "ece", "encounters", "euler_error", "evaluate", "fbeta",
+    "frequency_weighted_iou", "froc_curve", "froc_score", "froc_sensitivity", "hausdorff", "iou", "kappa", "label_map",
+    "log_loss", "macro", "masd", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merge",
+    "merges", "metric", "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve", "object_f1", "object_precision",
+    "object_recall", "open_run", "overlap", "parse", "pq", "pr_curve", "precision", "rand_index", "read_detections",
+    "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd", "scores", "seg",
     "sensitivity_at", "specificity", "splits", "sq", "surface", "threshold_curve", "topology", "trimap_iou",
     "voi_merge", "voi_split", "volume_difference",
 ]  # fmt: skip
@@ -189,6 +190,10 @@ def __getattr__(name: str) -> Any:
         from . import run
 
         return getattr(run, name)
+    if name == "compare":
+        from .comparison import compare
+
+        return compare
     if name == "read_detections":
         from .detecting import read_detections
 

@@ -1,7 +1,8 @@
 """Averages: other averages of what a run holds, without a second evaluation.
 
 subgroups   all numbers of each subgroup of the images: by a column of a CSV file (scanner, diagnosis, rater), by a part
-            of the images' names, or by the size of what the ground truth shows
+            of the images' names, or by the size of what the ground truth shows; of all images, but of the pixels near
+            boundaries and those away from them (see `boundary_parts`)
 worst       the mean over the worst images, by each metric's own order: the worst 5 % of 40 images are two; of 50 they
             are two and half the weight of the third (what finance calls the expected shortfall)
 by_size     recall of objects by their size, in thirds of the objects of the run
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .boundary_parts import boundary_parts
 from .comparison import gains, restricted
 from .errors import UsageError
 from .evaluation import Evaluation
@@ -30,6 +32,7 @@ from .statistics.overlap import Overlap
 from .uncertainty import Drawn, weights_of
 
 THIRDS = ("small", "medium", "large")
+SIZE, BOUNDARY = "size", "boundary"  # what `by` may be besides
 
 
 class Subgroup(NamedTuple):
@@ -64,9 +67,11 @@ def subgroups(
 ) -> list[Subgroup]:
     """The numbers of each subgroup of the images, in the order of their names.
 
-    `by` is a template or a column of a table as for `--group-by`, a mapping, a function of an image's name, or "size":
-    thirds of the images by the pixels of foreground in the ground truth. Raises UsageError or DataError for an image
-    that is in none.
+    `by` is a template or a column of a table as for `--group-by`, a mapping, a function of an image's name, or one of
+    "size"      thirds of the images by the pixels of foreground in the ground truth
+    "boundary"  pixels near the boundary and away from it, of a run with `trimap_iou(width=w)`
+
+    Raises UsageError or DataError for an image that is in none.
 
     >>> meter = Evaluation(["accuracy"])
     >>> for name, right in ("a_1", 1.0), ("a_2", 0.5), ("b_1", 0.25):
@@ -74,12 +79,14 @@ def subgroups(
     >>> [(g.name, g.rows[0].value) for g in subgroups(meter, "{site}_*")]
     [('a', 0.75), ('b', 0.25)]
     """
-    of = _size_of(evaluation) if by == "size" else groups_of(by, evaluation.images)[1]
+    if by == BOUNDARY:
+        given = None if metrics is None else [parse(m) if isinstance(m, str) else m for m in metrics]
+        return [Subgroup(p.name, list(evaluation.images), p.rows) for p in boundary_parts(evaluation, given)]
+    of, order = _size_of(evaluation) if by == SIZE else (groups_of(by, evaluation.images)[1], [])
     kept = [m for m in evaluation.metrics if evaluation.records.pooled(m.statistic) is None]
     made = kept if metrics is None else [parse(m) if isinstance(m, str) else m for m in metrics]
-    order = [g for g in THIRDS if g in of.values()] if by == "size" else []
     out: list[Subgroup] = []
-    for group in [*order, *sorted({*of.values()} - {*order})]:
+    for group in [*(g for g in order if g in of.values()), *sorted({*of.values()} - {*order})]:
         images = [n for n in evaluation.images if of[n] == group]
         out.append(Subgroup(group, images, restricted(evaluation, images, made).rows()))
     return out
@@ -114,11 +121,7 @@ def by_size(evaluation: Evaluation, iou: float = 0.5) -> list[tuple[str, Row]]:
     if not sizes.size:
         return []
     first, second = (int(sizes[sizes.size * k // 3]) for k in (1, 2))
-    ranges = [
-        (f":{first}", f"below {first} pixels"),
-        (f"{first}:{second}", f"{first} to {second - 1}"),
-        (f"{second}:", f"from {second}"),
-    ]
+    ranges = zip((f":{first}", f"{first}:{second}", f"{second}:"), _said(first, second), strict=True)
     made = {object_recall.at(iou=iou, size=size): said for size, said in ranges if size != f"{first}:{first}"}
     rows = Evaluation(
         list(made), facts=evaluation.facts, records=evaluation.records, intervals=evaluation.resampling
@@ -127,8 +130,13 @@ def by_size(evaluation: Evaluation, iou: float = 0.5) -> list[tuple[str, Row]]:
     return list(zip(made.values(), pooled, strict=True))
 
 
-def _size_of(evaluation: Evaluation) -> dict[str, str]:
-    """To each image the third in which its foreground is; "none" where it has none."""
+def _said(first: int, second: int) -> tuple[str, str, str]:
+    """Three sizes by their bounds."""
+    return f"below {first:,} pixels", f"{first:,} to {second - 1:,}", f"from {second:,}"
+
+
+def _size_of(evaluation: Evaluation) -> tuple[dict[str, str], list[str]]:
+    """To each image the third in which its foreground is, "none" where it has none; and the thirds in their order."""
     pixels: dict[str, int] = {}
     if evaluation.has(Confusion.name) and evaluation.pooled.binary:
         for names, stack in evaluation.stacks():
@@ -139,8 +147,9 @@ def _size_of(evaluation: Evaluation) -> dict[str, str]:
     else:
         raise UsageError("images are grouped by size where there is one foreground, or objects")
     there = np.sort([n for n in pixels.values() if n])
-    edges = [there[there.size * k // 3] for k in (1, 2)] if there.size else []
-    return {n: THIRDS[int(np.searchsorted(edges, k, "right"))] if k else "none" for n, k in pixels.items()}
+    edges = [int(there[there.size * k // 3]) for k in (1, 2)] if there.size else [0, 0]
+    thirds = [f"{third}, {said}" for third, said in zip(THIRDS, _said(*edges), strict=True)]
+    return {n: thirds[int(np.searchsorted(edges, k, "right"))] if k else "none" for n, k in pixels.items()}, thirds
 
 
 def _tails(evaluation: Evaluation, metric: Metric[Any, Any], share: float) -> Iterator[Tail]:

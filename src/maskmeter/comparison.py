@@ -7,6 +7,12 @@ where both sides have a value, there are besides two paired tests (see `signific
 over all metrics and classes of the comparison; the effect size; and the number of images that are better, equal
 and worse.
 
+Which metric comes first is one rule (`headline`), for comparisons, rankings, averages and the report: of those that
+were asked for the one that the field of the task looks at first (`FIRST`).
+
+Holm's family is every metric and class that is compared; a mean over classes of which one alone has values is that
+class, and one test.
+
 "Better" follows the metric: a lower distance, a difference nearer to zero. An interval that leaves out zero
 says that the difference is unlikely to be the luck of these images, not that it matters.
 """
@@ -20,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .errors import DataError, UsageError
+from .errors import DataError, UsageError, printable
 from .evaluation import Evaluation, Means, Over
 from .labels import LabelSet
 from .metrics import Metric, Values, parse
@@ -52,6 +58,11 @@ class Difference(NamedTuple):
     better: int
     equal: int
     worse: int
+
+    @property
+    def title(self) -> str:
+        """The metric, and the class where there is one."""
+        return self.metric if self.class_ is None else f"{self.metric}[{self.class_}]"
 
     @property
     def clear(self) -> bool:
@@ -108,7 +119,28 @@ class Comparison:
     @property
     def tests(self) -> int:
         """How many metrics and classes were corrected for."""
-        return sum(not math.isnan(d.permutation) for d in self.lines)
+        return len({_question(d) for d in self.lines if not math.isnan(d.permutation)})
+
+    def __str__(self) -> str:
+        """Whether b is better than a, in one sentence."""
+        units = f"{self.images} images that both hold"
+        if self.groups is not None:
+            units += f", in {self.groups} groups by {printable(self.by)}"
+        d = self.answer
+        if d is not None and (n := d.better + d.equal + d.worse) < self.images:
+            units = f"{n} images with a value of the {units}"
+        if d is None:
+            return f"{self.headline} has no value to compare on the {units}."
+        said = {
+            "better": "B is better than A",
+            "worse": "B is worse than A",
+            "different": "B differs from A",
+            "open": "B and A are not told apart",
+            "": "Without an interval nobody can say whether B is better than A",
+        }[d.verdict]
+        apart = f"{d.b:.4f} against {d.a:.4f}, a difference of {d.difference:+.4f}"
+        interval = f" (95 % {d.low:+.4f} to {d.high:+.4f})" if d.verdict else ""
+        return f"{said} in {printable(d.title)}: {apart}{interval} of the means over the {units}."
 
     @property
     def answer(self) -> Difference | None:
@@ -121,8 +153,23 @@ class Comparison:
 def compare(a: Evaluation, b: Evaluation, metrics: Sequence[str | Metric[Any, Any]] | None = None) -> Comparison:
     """How `b` differs from `a`, in all metrics that both have, or in given ones, which are then the family of tests.
 
-    Given ones need not be in the runs: what was counted is enough. Raises UsageError where they were made in different
-    ways, DataError without a pair.
+    Given ones need not be in the runs: what was counted is enough. The runs may hold other images besides; those that
+    both hold are compared. `str` says whether b is better; `lines` are the differences, `improved` and `worsened` the
+    images that moved most.
+
+    Raises UsageError where they were made in different ways, DataError where they have no image in common.
+
+    >>> a, b = Evaluation(["accuracy"]), Evaluation(["accuracy"])
+    >>> for i in range(8):
+    ...     a.update(np.zeros(8, int), (np.arange(8) < 2).astype(int), image=str(i))
+    ...     b.update(np.zeros(8, int), (np.arange(8) < i % 2).astype(int), image=str(i))
+    >>> found = compare(a, b)
+    >>> str(found)[:53]
+    'B is better than A in accuracy: 0.9375 against 0.7500'
+    >>> found.lines[1].permutation  # 2 of the 256 ways to choose signs are as far from zero
+    0.0078125
+    >>> (found.lines[1].better, found.lines[1].equal, found.lines[1].worse)
+    (8, 0, 0)
     """
     names_a, names_b = set(a.images), set(b.images)
     common = sorted(names_a & names_b)
@@ -131,15 +178,29 @@ def compare(a: Evaluation, b: Evaluation, metrics: Sequence[str | Metric[Any, An
     check_alike(a, b)
     shared = _shared(a, b, metrics)
     left, right = (restricted(e, common, shared) for e in (a, b))
-    lines = list(_lines(left, right, shared))
-    corrected = (holm([getattr(d, test) for d in lines]) for test in ("wilcoxon", "permutation"))
-    lines = [d._replace(wilcoxon=p, permutation=q) for d, p, q in zip(lines, *corrected, strict=True)]
+    lines = _corrected(list(_lines(left, right, shared)))
     by = headline(left, shared)
     how, groups = left.resampling, left.units.groups if left.resampling.grouped else None
     return Comparison(
         lines, len(common), groups, how.by, sorted(names_a - names_b), sorted(names_b - names_a), str(by),
         *_moved(left, right, by), remarks(a, b, len(common), groups),
     )  # fmt: skip
+
+
+def _question(d: Difference) -> str:
+    """What a line asks, whatever its class is called: lines of a metric that are alike in all numbers are one test."""
+    return repr(d._replace(class_=None))
+
+
+def _corrected(lines: list[Difference]) -> list[Difference]:
+    """The lines with p values corrected by Holm, each question counted once."""
+    asked = {_question(d): d for d in lines if not math.isnan(d.permutation)}
+    corrected = [holm([getattr(d, test) for d in asked.values()]) for test in ("wilcoxon", "permutation")]
+    p = dict(zip(asked, zip(*corrected, strict=True), strict=True))
+    return [
+        d if math.isnan(d.permutation) else d._replace(wilcoxon=p[_question(d)][0], permutation=p[_question(d)][1])
+        for d in lines
+    ]
 
 
 def remarks(
@@ -308,11 +369,25 @@ def gains(m: Metric[Any, Any], values: Values) -> Values:
     return {"lower": -values, "zero": -np.abs(values)}.get(m.better, values)
 
 
+FIRST = {
+    "binary": ("iou", "dice"),
+    "semantic": ("mean_iou", "mean_dice"),
+    "instance": ("object_f1(iou=0.5)", "object_f1", "pq"),
+    "panoptic": ("pq",),
+    "detection": ("ap", "ap50"),
+}
+
+
 def headline(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> Metric[Any, Any]:
-    """The metric by which images are called better: one number that its field looks at first."""
-    known = {m.name: m for m in reversed(metrics)}
-    first = ["iou"] if "iou" in known and e.titles(known["iou"]) == [None] else ["mean_iou", "pq", "object_f1"]
-    return next((known[name] for name in first if name in known), metrics[0])
+    """Of these metrics the one by which runs and images are called better: what the field of the task looks at first.
+
+    Where none of those is given, the first that is.
+    """
+    given: dict[str, Metric[Any, Any]] = {}
+    for m in metrics:
+        given.setdefault(str(m), m)
+        given.setdefault(m.name, m)
+    return next((given[name] for name in FIRST.get(e.facts.task or "", ()) if name in given), metrics[0])
 
 
 def _moved(a: Evaluation, b: Evaluation, m: Metric[Any, Any]) -> tuple[list[Moved], list[Moved]]:

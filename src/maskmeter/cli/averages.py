@@ -8,16 +8,18 @@ from typing import Any
 
 import click
 
-from ..averages import Tail, by_size, subgroups, worst
+from ..averages import BOUNDARY, SIZE, Tail, by_size, subgroups, worst
+from ..boundary_parts import KNOWN
 from ..comparison import headline
 from ..errors import UsageError, printable
 from ..evaluation import Evaluation
-from ..metrics import parse
+from ..metrics import Metric, parse
 from ..results import as_record
 from ..rows import Row, as_markdown
 from ..statistics.overlap import Overlap
 from .tables import number, text_table
 
+PARTS = ": distances in millimetres where the data has a spacing, else in pixels"
 Table = tuple[str, list[str], list[list[str]]]
 
 
@@ -27,15 +29,18 @@ Table = tuple[str, list[str], list[list[str]]]
     "--by",
     "groups",
     multiple=True,
-    metavar="TEMPLATE|CSV:COLUMN|size",
+    metavar="TEMPLATE|CSV:COLUMN|size|boundary",
     help="Subgroups of the images: {site}_* fits their names; patients.csv:scanner is a column of a table; size: by "
-    "the foreground in the ground truth, and the recall of objects by their size. May be repeated.",
+    "the foreground in the ground truth, and the recall of objects by their size; boundary: pixels near the boundary "
+    "of the ground truth and those away from it, of a run with -m 'trimap_iou(width=3)'. May be repeated.",
 )
 @click.option("--worst", "shares", multiple=True, type=float, metavar="PERCENT", help="The mean of the worst images.")
 @click.option("-m", "--metric", "metrics", multiple=True, metavar="METRIC", help="By default the headline.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "md"]), default="table", show_default=True)
 def command(run: Path, groups: tuple[str, ...], shares: tuple[float, ...], metrics: tuple[str, ...], form: str) -> None:
-    """Other averages of RUN: of subgroups of its images, by size, of the worst ones. Nothing is evaluated again.
+    """Other averages of RUN: of subgroups of its images, by size, along boundaries, of the worst ones.
+
+    Nothing is evaluated again.
 
     Without an option: the worst 5 %.
     """
@@ -46,9 +51,9 @@ def command(run: Path, groups: tuple[str, ...], shares: tuple[float, ...], metri
     shares = shares or (() if groups else (5.0,))
     if bad := next((s for s in shares if not 0 < s <= 100), None):
         raise UsageError(f"--worst {bad:g} is not above 0 and at most 100 percent")
-    found = [(by, subgroups(evaluation, by, made)) for by in groups]
+    found = [(by, subgroups(evaluation, by, _asked(by, made, bool(metrics)))) for by in groups]
     tails = [(share, worst(evaluation, share / 100, made)) for share in shares]
-    sizes = by_size(evaluation) if "size" in groups and evaluation.has(Overlap.name) else []
+    sizes = by_size(evaluation) if SIZE in groups and evaluation.has(Overlap.name) else []
     if form == "json":
         out: dict[str, Any] = {
             "subgroups": {
@@ -65,7 +70,7 @@ def command(run: Path, groups: tuple[str, ...], shares: tuple[float, ...], metri
         whole = Evaluation(made, facts=evaluation.facts, records=evaluation.records, intervals=evaluation.resampling)
         lines = [line for g in each for line in _lines(g.name, len(g.images), g.rows)]
         lines += _lines("all", len(evaluation.images), whole.rows())
-        tables.append((f"by {by}", _header(by), lines))
+        tables.append((f"by {by}{PARTS if by == BOUNDARY else ''}", _header(by), lines))
     if sizes:
         lines = [[said, f"{r.n:,}", number(r.value), _interval(r.low, r.high)] for said, r in sizes]
         tables.append(("objects by size", ["size", "objects", "found (IoU 0.5)", "95 % interval"], lines))
@@ -82,9 +87,14 @@ def command(run: Path, groups: tuple[str, ...], shares: tuple[float, ...], metri
         click.echo("! the worst images are few: take these intervals as rough")
 
 
+def _asked(by: str, made: list[Metric[Any, Any]], given: bool) -> list[Metric[Any, Any]] | None:
+    """The metrics of subgroups; a headline that parts of images have not is left to them to choose."""
+    return None if by == BOUNDARY and not given and any(m.name not in KNOWN for m in made) else made
+
+
 def _header(by: str) -> list[str]:
-    return ["size" if by == "size" else "group", "metric", "class", "images", "pooled", "95 % interval", "over images",
-            "95 % interval"]  # fmt: skip
+    groups = {SIZE: "foreground", BOUNDARY: "part"}.get(by, "group")
+    return [groups, "metric", "class", "images", "pooled", "95 % interval", "over images", "95 % interval"]
 
 
 def _lines(group: str, images: int, rows: list[Row]) -> list[list[str]]:

@@ -60,12 +60,10 @@ def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, 
     notes = [_tests(found), *_unsaid(found, shown, known)]
     if form == "md":
         notes += found.remarks
-        click.echo(
-            f"**{_answer(found)}**\n\n{as_markdown(HEADER, table)}\n{'. '.join(notes)}.\n\n{_moved(found, ', ')}"
-        )
+        click.echo(f"**{found}**\n\n{as_markdown(HEADER, table)}\n{'. '.join(notes)}.\n\n{_moved(found, ', ')}")
         return
     a, b = (printable(str(run)) for run in runs)
-    click.echo(f"A  {a}\nB  {b}\n\n{_answer(found)}\n")
+    click.echo(f"A  {a}\nB  {b}\n\n{found}\n")
     click.echo(text_table(HEADER, table, (0, 1, 2, 7), MOST))
     click.echo("\n" + "\n".join([*notes, *(f"! {x}" for x in found.remarks)]))
     click.echo("\n" + _moved(found, "\n  "))
@@ -73,32 +71,6 @@ def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, 
         if names:
             more = ", ..." if len(names) > 5 else ""
             click.echo(f"{len(names)} images only in {which}, left out: {', '.join(map(printable, names[:5]))}{more}")
-
-
-def _answer(found: Comparison) -> str:
-    """Whether B is better, in one sentence."""
-    units = f"{found.images} images that both hold"
-    if found.groups is not None:
-        units += f", in {found.groups} groups by {printable(found.by)}"
-    d = found.answer
-    if d is not None and (n := d.better + d.equal + d.worse) < found.images:
-        units = f"{n} images with a value of the {units}"
-    if d is None:
-        return f"{found.headline} has no value to compare on the {units}."
-    said = {
-        "better": "B is better than A",
-        "worse": "B is worse than A",
-        "different": "B differs from A",
-        "open": "B and A are not told apart",
-        "": "Without an interval nobody can say whether B is better than A",
-    }[d.verdict]
-    apart = f"{number(d.b)} against {number(d.a)}, a difference of {d.difference:+.4f}"
-    interval = f" (95 % {d.low:+.4f} to {d.high:+.4f})" if d.verdict else ""
-    return f"{said} in {_titled(d)}: {apart}{interval} of the means over the {units}."
-
-
-def _titled(d: Difference) -> str:
-    return d.metric if d.class_ is None else f"{d.metric}[{printable(d.class_)}]"
 
 
 def _tests(found: Comparison) -> str:
@@ -112,7 +84,7 @@ def _tests(found: Comparison) -> str:
 
 def _unsaid(found: Comparison, shown: list[Difference], known: list[Difference]) -> list[str]:
     """What the table leaves out."""
-    undefined = list(dict.fromkeys(_titled(d) for d in shown if d not in known))
+    undefined = list(dict.fromkeys(printable(d.title) for d in shown if d not in known))
     said = [f"undefined in both: {', '.join(undefined[:6])}{', ...' if len(undefined) > 6 else ''}"]
     hidden = len(found.lines) - len(shown)
     return (said if undefined else []) + (
@@ -182,7 +154,7 @@ def _finite(value: Any) -> Any:
 def _facts(found: Comparison) -> dict[str, Any]:
     grouped = {} if found.groups is None else {"groups": found.groups, "by": found.by}
     return {
-        "answer": _answer(found),
+        "answer": str(found),
         "images": found.images,
         **grouped,
         "only_a": found.only_a,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..advisor import constant_accuracy
-from ..comparison import Difference, compare, remarks
+from ..comparison import Difference, compare, headline, remarks
 from ..errors import MaskmeterError
 from ..fates import recall_by_size
 from ..metrics import Metric, accuracy, average_precision, iou, pq, precision, recall, roc_auc, rq, sq
@@ -52,10 +52,10 @@ def render(found: Findings) -> str | None:
 
 
 def _judge(found: Findings) -> Metric[Any, Any] | None:
-    """The metric that the answers go by."""
-    if found.ranked:
-        return found.headline
-    return roc_auc if found.class_curves else next(iter(found.precisions), None)
+    """The metric that the answers go by, the same as that of a comparison."""
+    if not found.ranked:
+        return roc_auc if found.class_curves else next(iter(found.precisions), None)
+    return headline(found.evaluation, [*found.evaluation.metrics, *found.always])
 
 
 # How good
