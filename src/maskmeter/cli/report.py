@@ -30,13 +30,20 @@ from . import say
     "--versus", type=click.Path(path_type=Path), metavar="RUN", help="Compare with another run, side by side."
 )
 @click.option(
+    "--by",
+    "groups",
+    multiple=True,
+    metavar="TEMPLATE|CSV:COLUMN|size|boundary",
+    help="Subgroups, as for averages; those of --group-by are shown anyway. May be repeated.",
+)
+@click.option(
     "--pictures",
     metavar="N|all",
     help="Pictures of the N worst images, or of all, in a folder beside the page; it holds those of some 20 itself.",
 )
 def command(
     run: Path, out: Path | None, images: Path | None, figures: Path | None, objects: Path | None, iou: float | None,
-    versus: Path | None, pictures: str | None,
+    versus: Path | None, groups: tuple[str, ...], pictures: str | None,
 ) -> None:  # fmt: skip
     """Write the run RUN as one self-contained HTML page; with --figures the pictures for a paper besides."""
     from ..report import write_figures, write_report
@@ -53,7 +60,7 @@ def command(
     if images is not None:
         evaluation.photographs = str(images)
     path = out or run / "report.html"
-    write_report(evaluation, path, other, None if pictures is None else _how_many(pictures))
+    write_report(evaluation, path, other, None if pictures is None else _how_many(pictures), groups)
     say(f"report: {path}")
     if figures is not None:
         written = write_figures(evaluation, figures, other)

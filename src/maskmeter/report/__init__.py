@@ -19,6 +19,7 @@ object-errors the worst images and the largest objects that went wrong
 classes       every class: values, support, bars
 confusion     which class was taken for which
 spread        how the values spread over the images
+subgroups     the headline by groups of the images, by size, and along boundaries
 gallery       the worst images, with photograph, ground truth, prediction and errors
 numbers       every metric that has one value
 definitions   what each number means, and how it was made
@@ -27,7 +28,7 @@ definitions   what each number means, and how it was made
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -51,6 +52,7 @@ from . import (
     object_errors,
     objects,
     spread,
+    subgroups,
     summary,
     threshold,
     versus,
@@ -79,6 +81,7 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("classes", "Classes", classes.render),
     ("confusion", "Confusions", confusion.render),
     ("spread", "Over the images", spread.render),
+    ("subgroups", "Subgroups", subgroups.render),
     ("gallery", "Pictures", gallery.render),
     ("numbers", "All metrics", numbers.render),
     ("definitions", "Definitions", definitions.render),
@@ -90,21 +93,25 @@ def write_report(
     path: str | os.PathLike[str],
     other: Evaluation | None = None,
     pictures: int | Literal["all"] | None = None,
+    by: Sequence[str] = (),
 ) -> None:
     """Write the evaluation as one page; with `other` that one is compared with it and shown beside it.
 
     The page holds the pictures of some twenty images. With `pictures` those of so many of the worst images,
-    or of all, are written into a folder beside it, and the page shows them too.
+    or of all, are written into a folder beside it, and the page shows them too. `by` names subgroups, as `averages`
+    takes them.
     """
     path = Path(path)
     beside = None
     if pictures is not None:
         beside = Beside(path.with_name(f"{path.stem}_pictures"), None if pictures == "all" else pictures)
-    write_whole(path, to_html(evaluation, other, beside))
+    write_whole(path, to_html(evaluation, other, beside, by))
 
 
-def to_html(evaluation: Evaluation, other: Evaluation | None = None, beside: Beside | None = None) -> str:
+def to_html(
+    evaluation: Evaluation, other: Evaluation | None = None, beside: Beside | None = None, by: Sequence[str] = ()
+) -> str:
     """The page."""
-    found = Findings(evaluation, other, beside)
+    found = Findings(evaluation, other, beside, by)
     sections = [Section(id, title, html) for id, title, render in CONTENTS if (html := render(found)) is not None]
     return page(summary.title(found), summary.lead(found), sections, fetches=beside is not None)

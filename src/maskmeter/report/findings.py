@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,12 +103,19 @@ class Findings:
 
     other    another evaluation that it is shown beside
     beside   the folder beside the page for more pictures than it holds
+    by       subgroups that were asked for
     """
 
-    def __init__(self, evaluation: Evaluation, versus: Evaluation | None = None, beside: Beside | None = None) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        versus: Evaluation | None = None,
+        beside: Beside | None = None,
+        by: Sequence[str] = (),
+    ) -> None:
         self.evaluation = evaluation
         self.other = None if versus is None else Findings(versus)
-        self.beside = beside
+        self.beside, self.by = beside, tuple(by)
         self.images = len(evaluation.records)
         self.regions = evaluation.has(Confusion.name)
         self.class_curves = evaluation.facts.class_axis is not None
