@@ -65,7 +65,7 @@ def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def test_both_parts_are_what_a_distance_transform_says(meter: mm.Evaluation) -> None:
     metrics = [mm.parse(name) for name in ("iou", "mean_iou", "dice", "mean_dice")]
     parts = boundary_parts(meter, metrics)
-    assert [p.name for p in parts] == ["within 2 of the boundary", "further than 2 away"]
+    assert [p.name for p in parts] == ["within 2 pixels of the boundary", "further than 2 pixels away"]
     weights = np.concatenate(list(weights_of(6, meter.resampling)))[1:]
     of_all = sum(np.stack([counted(i, 2)[part] for i in range(6)]) for part in ("near", "away"))
     for part, key in zip(parts, ("near", "away"), strict=True):
@@ -134,7 +134,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     mm.evaluate(tmp_path / "gt", tmp_path / "pred", ["accuracy", "trimap_iou(width=2)"], ignore=VOID, out=run)
     assert main(["averages", run, "--by", "boundary"]) == 0
     out = capsys.readouterr().out
-    assert "within 2 of the boundary  mean_iou" in out and "further than 2 away       error_share" in out
+    assert "within 2 pixels of the boundary  mean_iou" in out and "further than 2 pixels away       error_share" in out
     assert main(["averages", run, "--by", "boundary", "-m", "iou", "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)["subgroups"]["boundary"]["within 2 of the boundary"]
+    found = json.loads(capsys.readouterr().out)["subgroups"]["boundary"]["within 2 pixels of the boundary"]
     assert [r["class"] for r in found["rows"]] == ["0", "1", "2"] * 2 + ["0", "1", "2", None] * 2

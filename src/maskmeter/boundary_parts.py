@@ -91,12 +91,13 @@ def boundary_parts(evaluation: Evaluation, metrics: Sequence[Metric[Any, Any]] |
 def _parts(e: Evaluation, trimap: Metric[Any, Any], made: Sequence[str]) -> Iterator[Part]:
     """The two parts of a width."""
     width = dict(trimap.params)["width"]
+    unit = "mm" if e.records.spacings() else "pixel" if width == 1 else "pixels"
     titles, averaged, near, whole = _counted(e, trimap)
     by_class = titles == [None] or any(not name.startswith("mean_") for name in made if name != SHARE)
     wrong = whole[1] - whole[0]
     for name, (shared, either) in (
-        (f"within {width:g} of the boundary", near),
-        (f"further than {width:g} away", tuple(a - b for a, b in zip(whole, near, strict=True))),
+        (f"within {width:g} {unit} of the boundary", near),
+        (f"further than {width:g} {unit} away", tuple(a - b for a, b in zip(whole, near, strict=True))),
     ):
         counts = _Counts(shared, either, wrong)
         yield Part(name, [row for m in made for row in _rows(e, trimap, m, counts, titles, averaged, by_class)])

@@ -295,6 +295,12 @@ class _Only:
     def notes(self) -> Iterator[tuple[str, ...]]:
         return iter(())
 
+    def having(self, statistic: str) -> int:
+        return sum(statistic in self._records[n].statistics for n in self._names)
+
+    def spacings(self) -> set[tuple[float, ...]]:
+        return self._records.spacings()
+
     def pooled(self, statistic: str) -> bytes | None:
         return self._records.pooled(statistic)
 

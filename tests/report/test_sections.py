@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from maskmeter import averages
 from maskmeter.evaluation import Evaluation
-from maskmeter.report import classes, confusion, gallery, to_html, words
+from maskmeter.report import classes, confusion, gallery, subgroups, to_html, words
 from maskmeter.report.findings import Findings, distinct
 from maskmeter.run import evaluate
 from report.page_parser import Parsed
@@ -177,3 +178,24 @@ def test_warnings_of_a_kind_are_one(arrays: Make) -> None:
     page = Parsed(to_html(made))
     assert page.text.count("values there rest on little") == 1
     assert "and 55 more" in page.text
+
+
+def test_subgroups_are_shown_where_asked_for_grouped_or_banded(arrays: Make, tmp_path: Path) -> None:
+    names = [f"{'ab'[i % 2]}_{i}" for i in range(8)]
+    plain = arrays(images=8, names=names)
+    assert subgroups.render(Findings(plain)) is None
+    banded = arrays(images=8, names=names, metrics=["iou", "trimap_iou(width=1)"])
+    found = Findings(banded, by=["{site}_*"])
+    parsed = Parsed(str(subgroups.render(found)))
+    sites, parts = table(parsed, "Group"), table(parsed, "Part")
+    assert list(sites) == ["a", "b"] and [row[0] for row in sites.values()] == ["4", "4"]
+    for group in averages.subgroups(banded, "{site}_*", ["mean_iou"]):
+        assert sites[group.name][1] == words.figure(group.rows[0].value)
+        assert sites[group.name][3] == words.figure(group.rows[1].value)
+    near = averages.subgroups(banded, "boundary")[0]
+    assert parts[near.name][1] == words.figure(near.rows[0].value)
+    assert parts[near.name][5] == words.percent(near.rows[2].value)
+    grouped = Evaluation(["mean_iou"])
+    for name in names:
+        grouped.update([0, 1], [0, 1], image=name, group=name[0])
+    assert list(table(Parsed(str(subgroups.render(Findings(grouped)))), "Group")) == ["a", "b"]

@@ -19,7 +19,6 @@ from ..rows import Row, as_markdown
 from ..statistics.overlap import Overlap
 from .tables import number, text_table
 
-PARTS = ": distances in millimetres where the data has a spacing, else in pixels"
 Table = tuple[str, list[str], list[list[str]]]
 
 
@@ -70,7 +69,7 @@ def command(run: Path, groups: tuple[str, ...], shares: tuple[float, ...], metri
         whole = Evaluation(made, facts=evaluation.facts, records=evaluation.records, intervals=evaluation.resampling)
         lines = [line for g in each for line in _lines(g.name, len(g.images), g.rows)]
         lines += _lines("all", len(evaluation.images), whole.rows())
-        tables.append((f"by {by}{PARTS if by == BOUNDARY else ''}", _header(by), lines))
+        tables.append((f"by {by}", _header(by), lines))
     if sizes:
         lines = [[said, f"{r.n:,}", number(r.value), _interval(r.low, r.high)] for said, r in sizes]
         tables.append(("objects by size", ["size", "objects", "found (IoU 0.5)", "95 % interval"], lines))

@@ -68,7 +68,8 @@ def _table(found: Findings, title: str, by: By) -> Table:
     lines = [_line(g) for g in groups if g.rows]
     intervals = any(math.isfinite(r.low) for line in lines for r in (line.pooled, line.mean))
     name = lines[0].pooled.metric if lines else str(metric)
-    return Table(title, name, lines, _said(name, lines), metric.bounds == (0.0, 1.0), intervals, by == BOUNDARY)
+    said = _of_parts(name, lines) if by == BOUNDARY else _of_groups(name, lines)
+    return Table(title, name, lines, said, metric.bounds == (0.0, 1.0), intervals, by == BOUNDARY)
 
 
 def _line(group: Subgroup) -> Line:
@@ -80,7 +81,16 @@ def _line(group: Subgroup) -> Line:
                 math.nan if share is None else share.value)  # fmt: skip
 
 
-def _said(metric: str, lines: list[Line]) -> str:
+def _of_parts(metric: str, lines: list[Line]) -> str:
+    """How much of what is wrong lies near boundaries."""
+    return " ".join(
+        f"{words.percent(near.share)} of the wrong pixels lie {near.name}, where {metric} is "
+        f"{words.figure(near.pooled.value)} and not {words.figure(away.pooled.value)} as elsewhere."
+        for near, away in zip(lines[::2], lines[1::2], strict=True)
+    )
+
+
+def _of_groups(metric: str, lines: list[Line]) -> str:
     """The lowest and the highest mean over images, and whether their intervals lie apart."""
     known = sorted((x for x in lines if not math.isnan(x.mean.value)), key=lambda x: x.mean.value)
     if len(known) < 2:
@@ -92,5 +102,4 @@ def _said(metric: str, lines: list[Line]) -> str:
     )
     if math.isnan(low.mean.high) or math.isnan(high.mean.low):
         return f"{text}."
-    apart = "lie apart" if low.mean.high < high.mean.low else "overlap, so that may be the luck of these images"
-    return f"{text}; their 95 % intervals {apart}."
+    return f"{text}; their 95 % intervals {'lie apart' if low.mean.high < high.mean.low else 'overlap'}."
