@@ -3,7 +3,7 @@
     python benchmarks/scale.py engines [--images 2000] [--rounds 3]
     python benchmarks/scale.py waiting [--images 2000]
     python benchmarks/scale.py memory [--images 1000 10000 100000]
-    python benchmarks/scale.py statistics [--images 1000000] [--shards 4]
+    python benchmarks/scale.py statistics [--images 1000000] [--shards 4] [--no-files] [--below DIR]
 
 engines     one data set counted by threads, processes, Dask and Ray with two workers each, after a first small run so
             that clusters are up; the engines take turns. Seconds of the clock, the best of the rounds, and seconds of
@@ -12,7 +12,7 @@ waiting     the same engines with images that take 10 ms of waiting each and no 
             own, also on a machine that is busy with other things.
 memory      the peak of one process that counts and writes so many small images.
 statistics  no image at all: statistics as they come from 19 classes are written into stores of shards, merged and
-            concluded with intervals.
+            concluded with intervals, step by step.
 
 Small sets of images are linked many times under other names, so that disk and page cache count little.
 """
@@ -188,19 +188,21 @@ def memory(images: list[int]) -> None:
 
 
 def some_records(first: int, images: int) -> Iterator[Any]:
-    """Records as a run makes them of labels of 19 classes."""
+    """Records as a run makes them of labels of 19 classes; some hundred statistics come again and again."""
     from maskmeter.records import Record
     from maskmeter.statistics.confusion import LabelCounts
 
-    rng = np.random.default_rng(first)
     a, b = (x.ravel() for x in np.meshgrid(np.arange(19), np.arange(19), indexing="ij"))
-    for i in range(first, first + images):
+    kept = []
+    for i in range(997):
+        rng = np.random.default_rng(i)
         there = np.flatnonzero((rng.random(361) < 0.08) | ((a == b) & (rng.random(361) < 0.6)))
         n = rng.integers(1, 40_000, there.size) * np.where(a[there] == b[there], 20, 1)
-        counts = LabelCounts(a[there], b[there], n, 0, 8)
+        kept.append({LabelCounts.name: LabelCounts(a[there], b[there], n, 0, 8).to_bytes()})
+    for i in range(first, first + images):
         name, digest = f"image_{i:08d}", f"{i:064x}"
-        yield Record(name, {LabelCounts.name: counts.to_bytes()}, (1024, 2048), f"/data/gt/{name}.png",
-                     f"/data/pred/{name}.png", None, (digest, digest))  # fmt: skip
+        yield Record(name, kept[i % len(kept)], (1024, 2048), f"/data/gt/{name}.png", f"/data/pred/{name}.png", None,
+                     (digest, digest))  # fmt: skip
 
 
 @contextmanager
@@ -208,39 +210,56 @@ def timed(what: str) -> Iterator[Callable[[str], None]]:
     more: list[str] = []
     clock, cpu = time.perf_counter(), time.process_time()
     yield more.append
-    line = f"| {what} | {time.perf_counter() - clock:.1f} | {time.process_time() - cpu:.1f} | {''.join(more)} |"
-    print(line, flush=True)
+    told = Path("/proc/self/status").read_text().splitlines()
+    peak = next(line.split()[1] for line in told if line.startswith("VmHWM"))
+    seconds = f"{time.perf_counter() - clock:.1f} | {time.process_time() - cpu:.1f}"
+    print(f"| {what} | {seconds} | {int(peak) / 1e3:.0f} | {''.join(more)} |", flush=True)
 
 
-def statistics(images: int, shards: int) -> None:
-    from maskmeter.concluding import Asked
+def statistics(images: int, shards: int, files: bool, below: str | None) -> None:
+    from maskmeter.concluding import Asked, conclude, write
     from maskmeter.deciding import Question
-    from maskmeter.merging import merge
+    from maskmeter.statistics.by_class import SUMS
     from maskmeter.store import Store
+    from maskmeter.uncertainty import Resampling
 
     question = Question("/data/gt", "/data/pred", None, "semantic", None, (), None, None, "stop", "stop", 0.5, False)
-    print(f"{images:,} images in {shards} shards\n\n| step | clock s | CPU s | size |\n|---|---:|---:|---:|")
-    with tempfile.TemporaryDirectory() as made:
+    asked = Asked(question, tuple(METRICS), images)
+    print(f"{images:,} images in {shards} shards\n")
+    print("| step | clock s | CPU s | peak memory so far, MB | size |\n|---|---:|---:|---:|---:|")
+    with tempfile.TemporaryDirectory(dir=below) as made:
         each = images // shards
         for k in range(shards):
             with timed(f"shard {k + 1}: {each:,} images into a store") as says:
                 store = Store.create(Path(made) / str(k))
-                Asked(question, tuple(METRICS), images, shard=(k + 1, shards)).write(store)
+                asked.write(store)
                 records = some_records(k * each, each)
                 while batch := list(islice(records, 1000)):
                     store.add(batch)
-                store.write_facts(counted=True)
                 store.settle()
-                says(f"{store.path.stat().st_size / 1e6:.0f} MB")
-        with timed("merge, intervals and all files") as says:
-            done = merge([Path(made) / str(k) for k in range(shards)], Path(made) / "run")
-            files = {f: (Path(made) / "run" / f).stat().st_size / 1e6 for f in ("run.sqlite", "rows.csv")}
-            says(", ".join(f"{f} {size:.0f} MB" for f, size in files.items()))
-        with timed("of that intervals, drawn again"):
+                says(f"{store.path.stat().st_size / 1e6:,.0f} MB")
+        whole = Store.create(Path(made) / "run")
+        with timed("all shards into one store") as says:
+            for k in range(shards):
+                whole.absorb(Store.open(Path(made) / str(k)), SUMS)
+                (Path(made) / str(k) / "run.sqlite").unlink()
+            says(f"{whole.path.stat().st_size / 1e6:,.0f} MB")
+        with timed("counts pooled, classes decided"):
+            done = conclude(asked, whole)
+            done.statistic("confusion")
+        with timed("means over images, the table without intervals"):
+            done.resampling = Resampling("none")
+            done.rows()
+        with timed("intervals: 2,000 resamples"):
+            done.resampling = Resampling()
+            done.add([])  # forgets the table
             done.draws()
-        told = Path("/proc/self/status").read_text().splitlines()
-        peak = next(line.split()[1] for line in told if line.startswith("VmHWM"))
-        print(f"\nPeak memory {int(peak) / 1e3:.0f} MB; mean_iou {done.value('mean_iou'):.6f}")
+        if files:
+            with timed("values of all images into the store, rows.csv") as says:
+                write(Path(made) / "run", whole, done)
+                sizes = {f: (Path(made) / "run" / f).stat().st_size / 1e6 for f in ("run.sqlite", "rows.csv")}
+                says(", ".join(f"{f} {size:,.0f} MB" for f, size in sizes.items()))
+        print(f"\nmean_iou {done.value('mean_iou'):.6f}")
 
 
 def main() -> None:
@@ -249,6 +268,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--no-files", action="store_true", help="statistics: write no values of single images")
+    parser.add_argument("--below", help="statistics: the folder to work in")
     given = parser.parse_args()
     print(f"Processor: {processor()}, {os.cpu_count()} cores\n")
     if given.what == "engines":
@@ -260,7 +281,7 @@ def main() -> None:
     elif given.what == "memory":
         memory(given.images or [1000, 10_000, 100_000])
     else:
-        statistics((given.images or [1_000_000])[0], given.shards)
+        statistics((given.images or [1_000_000])[0], given.shards, not given.no_files, given.below)
 
 
 if __name__ == "__main__":

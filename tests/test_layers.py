@@ -16,10 +16,10 @@ SOURCE = Path(maskmeter.__file__).parent
 # From the ground up. A module may import from the floors below its own and from inside its own package.
 FLOORS = (
     ("_version", "_native", "errors"),
-    ("labels", "segments", "kernels", "records", "rows", "tasks", "progress", "engines"),
+    ("labels", "segments", "kernels", "records", "rows", "tasks", "progress", "engines", "texts"),
     ("masks", "rle"),
     ("statistics", "formats"),
-    ("matching", "shapes"),
+    ("matching", "shapes", "listing"),
     ("fates", "thresholded"),
     ("metrics", "pairing", "grouping"),
     ("counting", "class_files"),

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskmeter.errors import MaskmeterError, PairingError, UsageError
-from maskmeter.pairing import Pair, Pairing, check_complete, find_pairs
+from maskmeter.pairing import Pair, Pairing, Pairs, check_complete, find_pairs, named
+from maskmeter.texts import Texts
 
 Tree = Callable[..., tuple[Path, Path]]
 
@@ -412,6 +413,27 @@ def test_nothing_left_is_an_error(tree: Tree, tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------ laws
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0") | st.just("\udcff"), max_size=5), max_size=8))
+def test_texts_are_strings_and_in_their_order(texts: list[str]) -> None:
+    kept = Texts()
+    for text in texts:
+        kept.append(text)
+    assert list(kept) == kept[:] == texts and list(kept.ordered()) == sorted(texts)
+    assert not texts or kept[-1] == texts[-1]
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=3), unique=True, max_size=6), st.text("ab", max_size=3))
+def test_a_pair_is_found_by_its_name(names: list[str], name: str) -> None:
+    pairs = Pairs(Path("gt"), Path("pred"))
+    for i, one in enumerate(sorted(names)):
+        pairs.add(one, one + ".png", None if i % 2 else one + ".npy")
+    found = named(pairs, name)
+    assert (found and found.name) == (name if name in names else None)
+    assert list(pairs.complete()) == [p for p in pairs if p.pred is not None]
+    assert pairs[1:] == list(pairs)[1:]
+
 
 STEMS = st.sets(st.text("abAB.é-", min_size=1, max_size=3).filter(lambda s: s[0] != "."), min_size=1, max_size=6)
 

@@ -1,8 +1,12 @@
 """What `--task auto` chooses, and where it stops."""
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from maskmeter.errors import DataError
+from maskmeter.statistics.confusion import VOID, LabelCounts, LabelTable
 from maskmeter.tasks import Choice, Side, choose
 
 
@@ -56,3 +60,23 @@ def test_two_readings_stop() -> None:
         choose(many, many)
     with pytest.raises(DataError, match="not integers"):
         choose(side({0}, floats=True), side({0}))
+
+
+LABELS = st.integers(-2, 6) | st.just(2**40)
+PAIRS = st.lists(st.sets(st.tuples(LABELS, LABELS | st.just(int(VOID))), max_size=6), max_size=5)
+
+
+@settings(max_examples=50)
+@given(PAIRS)
+def test_many_images_are_seen_at_once_as_one_by_one(images: list[set[tuple[int, int]]]) -> None:
+    kept, one_by_one, at_once = [], Side(), Side()
+    for i, found in enumerate(map(sorted, images)):
+        a, b = np.array(found, np.int64).reshape(-1, 2).T
+        kept.append(LabelCounts(a, b, np.arange(a.size) * 10 ** (3 * i), i, 8 * (i % 3)))
+        one_by_one.see(a.tolist())
+    table = LabelTable.of([c.to_bytes() for c in kept])
+    at_once.see_all(*table.labels("a"))
+    assert at_once == one_by_one
+    for field in ("a", "b", "n"):
+        assert getattr(table, field).tolist() == [x for c in kept for x in getattr(c, field).tolist()]
+    assert [table.left_out.tolist(), table.depth.tolist()] == [[c.left_out for c in kept], [c.depth for c in kept]]

@@ -103,9 +103,9 @@ def _doubts(e: Evaluation) -> Iterator[Advice]:
 
 def like_classes(e: Evaluation) -> Iterator[Advice]:
     """Whether maps of objects seem to hold classes: the same few ids in all images, each in many pieces."""
-    names = e.images
     if e.facts.task != "instance" or e.facts.files:
         return
+    names = e.images
     made = source(Overlap.name, e.facts)
     some = [e.records[name] for name in names[:: max(1, len(names) // LOOKED_AT)][:LOOKED_AT]]
     seen = [set(made.pool([[record.statistics[made.stored]]], None).gt_id.tolist()) for record in some]

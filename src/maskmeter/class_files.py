@@ -25,8 +25,9 @@ from .errors import LabelError, PairingError, UsageError, printable
 from .formats import located, split_suffix
 from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction
 from .labels import LabelSet
+from .listing import Side, files_of
 from .masks import LabelMap, pair, same_shape
-from .pairing import Pair, Pairing, Side, files_of, keyed, sides_of
+from .pairing import Pair, Pairing, Pairs, keyed, sides_of
 
 CLASS = "class"
 FIELD = "{class}"
@@ -70,7 +71,7 @@ def find(gt: Path, pred: Path, template: str, labels: LabelSet | None, skip: boo
     for key, found in truths.items():
         if several:
             _check_whole(left, key, found, texts)
-        name = "/".join(key) if several else left.names[found[""]]
+        name = "/".join(key) if several else split_suffix(found[""])[0]
         there = maps.get(key, {})
         if there and not skip:
             _check_whole(right, key, there, texts)
@@ -86,10 +87,13 @@ def find(gt: Path, pred: Path, template: str, labels: LabelSet | None, skip: boo
     return ClassFiles(Pairing(tuple(pairs), missing, tuple(extra), how), known, texts)
 
 
-def regions_of(folder: Path) -> Mapping[str, Path]:
-    """The masks of pixels that count, by the name of their image."""
+def regions_of(folder: Path) -> Pairs:
+    """The masks of pixels that count, as if they were predictions, by the name of their image."""
     side = files_of(folder, "mask")
-    return {name: side.at(path) for name, path in side.by_name(side.names).items()}
+    found = Pairs(side.root, side.root)
+    for name, path in side.unique():
+        found.add(name, path, path)
+    return found
 
 
 def open_scores(place: Path, texts: Sequence[str], max_pixels: int | None = None) -> OpenedScores:

@@ -7,10 +7,11 @@ in order are kept.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from .formats.label_maps import SLICE, Opened, OpenedScores, open_label_map, ope
 from .formats.remote import Unreachable
 from .masks import LabelMap, Spacing, label_map, pair, same_shape
 from .metrics import parse
+from .pairing import Pair, named
 from .records import Record
 from .segments import Segments
 from .shapes import View, count_shapes, joined, views
@@ -47,6 +49,45 @@ class Job(NamedTuple):
     pred: Path | None
     region: Path | None = None
     segments: tuple[Segments, Segments] | None = None
+
+
+@dataclass(frozen=True)
+class Jobs(Sequence[Job]):
+    """The jobs of very many pairs, sorted by name; each is made when it is asked for.
+
+    pairs     those of the whole data set
+    regions   the masks of pixels that count, whose `pred` is theirs; None where there are none
+    segments  those that JSON lists, by name
+    order     which of the pairs they are
+    """
+
+    pairs: Sequence[Pair]
+    regions: Sequence[Pair] | None = None
+    segments: Mapping[str, tuple[Segments, Segments]] = field(default_factory=dict[str, Any])
+    order: range | None = None
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, at: int) -> Job: ...
+    @overload
+    def __getitem__(self, at: slice) -> Jobs: ...
+    def __getitem__(self, at: int | slice) -> Job | Jobs:
+        if isinstance(at, slice):
+            return replace(self, order=self._order[at])
+        pair = self.pairs[self._order[at]]
+        region = None if self.regions is None else named(self.regions, pair.name)
+        return Job(pair.name, pair.gt, pair.pred, region and region.pred, self.segments.get(pair.name))
+
+    def find(self, name: str) -> Job | None:
+        """The job of a name, if there is one."""
+        at = bisect_left(self, name, key=lambda job: job.name)
+        return self[at] if at < len(self) and self[at].name == name else None
+
+    @property
+    def _order(self) -> range:
+        return range(len(self.pairs)) if self.order is None else self.order
 
 
 Digests = tuple[str | None, str | None]

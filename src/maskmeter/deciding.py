@@ -11,6 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from . import class_maps
 from .advisor import like_classes
 from .counting import FOREGROUND
@@ -22,7 +24,7 @@ from .metrics.curves import average_precision_error, region_metric, roc_auc_erro
 from .pairing import Pairing
 from .readings import STACKED, Facts, Reading
 from .records import Records
-from .statistics.confusion import VOID, LabelCounts
+from .statistics.confusion import VOID, LabelCounts, LabelTable
 from .statistics.image_scores import ImageScores
 from .statistics.scores import Scores
 from .tasks import FEW, Choice, Side, choose
@@ -213,8 +215,8 @@ class _Seen:
         labelled, images = 0, len(records)
         for _, blobs in records.blocks(LabelCounts.name, BLOCK):
             labelled += len(blobs)
-            for counts in map(LabelCounts.from_bytes, blobs):
-                self._see(counts)
+            for table in LabelTable.some_of(blobs):
+                self._see(table)
         scored = 0
         for _, blobs in records.blocks(ImageScores.name, BLOCK):
             scored += len(blobs)
@@ -224,11 +226,13 @@ class _Seen:
         self.pred.floats = labelled < images
         self._all_scored = scored == images
 
-    def _see(self, counts: LabelCounts) -> None:
-        self.gt.see(set(counts.a.tolist()))
-        if int(VOID) not in (values := set(counts.b.tolist())):
-            self.pred.see(values)
-            self.depths.add(counts.depth)
+    def _see(self, table: LabelTable) -> None:
+        self.gt.see_all(*table.labels("a"))
+        values, sizes = table.labels("b")  # no prediction is one label, VOID
+        there = np.ones(sizes.size, bool)
+        there[np.repeat(np.arange(sizes.size), sizes)[values == VOID]] = False
+        self.pred.see_all(values[np.repeat(there, sizes)], sizes[there])
+        self.depths.update(table.depth[there].tolist())
 
     def scores(self, path: str) -> str:
         """The type of the scores. Raises DataError where the maps do not go together."""

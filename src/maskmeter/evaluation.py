@@ -416,7 +416,8 @@ class Evaluation(Tabular):
     @property
     def units(self) -> Units:
         """What the bootstrap draws: each image by itself, or groups of them."""
-        return self.resampling.units(self.images)
+        how = self.resampling
+        return how.units(self.images) if how.grouped else Units.single(len(self.records))
 
     def objects(self, iou: float = 0.5) -> Iterator[ObjectRow]:
         """Every object of both sides and what became of it at this IoU, image by image (see `objects`).

@@ -41,7 +41,7 @@ Answer = list[Record | Failure]
 
 
 def count_all(
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     plan: Counter,
     records: Records,
     executor: Executor | str | None = None,

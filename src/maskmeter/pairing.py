@@ -11,10 +11,7 @@ Files are paired by what their names say and by nothing else: never by their ord
 * A **CSV file** lists the pairs, one `gt,pred` a row. A path in it is looked for in the folder GT or
   PRED first, then beside the CSV file; it may be an address. An empty second cell is a missing prediction.
 
-GT and PRED are folders, walked in full, or globs such as `gt/**/*_mask.png`, or one file each; all of
-them may be remote.
-Hidden files, and files with a suffix that no format has, are no images and passed over. A link is
-followed, but not back into a folder that contains it.
+GT and PRED are folders or globs (see `listing`), or one file each; all of them may be remote.
 
 An image's *name* is the relative path of its ground truth without suffix, with `/` on every system.
 Names are unique, and the pairs sorted by them, so a run can be repeated and continued.
@@ -26,14 +23,17 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 from .errors import PairingError, UsageError, printable
-from .formats import is_image, is_zarr, load, located, split_suffix
-from .formats.remote import files_below, is_remote
+from .formats import is_image, load, located, split_suffix
+from .formats.remote import is_remote
+from .listing import Side, files_of, glob_of
+from .texts import Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,57 @@ class Pair:
     pred: Path | None
 
 
+class Pairs(Sequence[Pair]):
+    """Very many pairs in few bytes, sorted by name; each is made when it is asked for.
+
+    gt, pred  the folders that paths are relative to; None where they are whole
+    """
+
+    def __init__(self, gt: Path | None, pred: Path | None) -> None:
+        self._roots = gt, pred
+        self._names, self._gts, self._preds = Texts(), Texts(), Texts()
+
+    def add(self, name: str, gt: str, pred: str | None) -> None:
+        """Add the next, of the paths of both; None where there is no prediction."""
+        self._names.append(name)
+        self._gts.append(gt)
+        self._preds.append(pred or "")
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, at: int) -> Pair: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Pair]: ...
+    def __getitem__(self, at: int | slice) -> Pair | list[Pair]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        gt, pred = self._gts[at], self._preds[at]
+        return Pair(self._names[at], _at(self._roots[0], gt), _at(self._roots[1], pred) if pred else None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def complete(self) -> Pairs:
+        """Those that have a prediction."""
+        made = Pairs(*self._roots)
+        for name, gt, pred in zip(self._names, self._gts, self._preds, strict=True):
+            if pred:
+                made.add(name, gt, pred)
+        return made
+
+
+def _at(root: Path | None, path: str) -> Path:
+    return located(path) if root is None else root / path
+
+
+def named(pairs: Sequence[Pair], name: str) -> Pair | None:
+    """The pair of a name, if there is one; the pairs are sorted by name."""
+    at = bisect_left(pairs, name, key=lambda pair: pair.name)
+    return pairs[at] if at < len(pairs) and pairs[at].name == name else None
+
+
 @dataclass(frozen=True)
 class Pairing:
     """All pairs, sorted by name.
@@ -53,7 +104,7 @@ class Pairing:
     truth. Both remain as a record when `check_complete` has left the files out.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: Sequence[Pair]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
     how: str
@@ -89,142 +140,11 @@ def check_complete(
         raise PairingError("; ".join(wrong))
     if missing != "skip" or not pairing.missing:
         return pairing
-    kept = tuple(pair for pair in pairing.pairs if pair.pred is not None)
+    pairs = pairing.pairs
+    kept = pairs.complete() if isinstance(pairs, Pairs) else [pair for pair in pairs if pair.pred is not None]
     if not kept:
         raise PairingError("nothing to evaluate: every prediction is missing (--missing empty counts each as empty)")
     return replace(pairing, pairs=kept)
-
-
-# ------------------------------------------------------------------ the files of one side
-
-
-@dataclass(frozen=True)
-class Side:
-    """The images of one side: path -> name, both relative to `root`, sorted by path, with `/`."""
-
-    role: str
-    root: Path
-    names: dict[str, str]
-
-    def at(self, path: str) -> Path:
-        """Where a path of this side is."""
-        return self.root / path
-
-    def example(self) -> str:
-        """One of the paths, to show."""
-        return printable(next(iter(self.names)))
-
-    def by_name(self, paths: Iterable[str]) -> dict[str, str]:
-        """Name -> path; names are unique."""
-        found: dict[str, str] = {}
-        for path in paths:
-            name = self.names[path]
-            if (other := found.setdefault(name, path)) is not path:
-                raise PairingError(
-                    f"{printable(other)} and {printable(path)} are both the {self.role} of {printable(name)}; "
-                    "keep one of them, or choose with a glob or --pairs",
-                    self.root,
-                )
-        return found
-
-
-def files_of(path: Path, role: str) -> Side:
-    """The images of a folder or a glob; at least one."""
-    if path.is_dir():
-        root, wanted = path, None
-    elif path.exists():
-        raise PairingError("a single file, where a folder or a glob is needed beside the other side and --pairs", path)
-    else:
-        root, wanted = _glob(path)
-        if wanted is None or not root.is_dir():
-            raise PairingError(f"no such folder, file or glob of {role}s", path)
-    passed_over: list[str] = []
-    images = _walk(os.fspath(root), passed_over)
-    found = sorted((path, name) for path, name in images if wanted is None or wanted.fullmatch(path))
-    if not found:
-        others = (
-            f" (it holds {len(passed_over):,} other files, such as {printable(min(passed_over))})"
-            if passed_over
-            else ""
-        )
-        raise PairingError(f"nothing to evaluate: no label files in {printable(os.fspath(path))}{others}")
-    return Side(role, root, dict(found))
-
-
-def _walk(root: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
-    """Path and name of all images under `root`; what is no image is noted in `passed_over`."""
-    if is_remote(root):
-        yield from _listed_images(root, passed_over)
-        return
-    folders: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
-    while folders:
-        below, outer = folders.pop()  # a folder, and which folders contain it
-        folder = os.path.join(root, below)
-        try:
-            status = os.stat(folder)
-            if (here := (status.st_dev, status.st_ino)) in outer:
-                continue
-            with os.scandir(folder) as entries:
-                inside = list(entries)
-        except OSError as error:
-            raise PairingError(f"the folder cannot be read: {error.strerror}", folder) from error
-        for entry in inside:
-            if entry.name.startswith("."):
-                continue
-            path = below + entry.name
-            stem, suffix = split_suffix(entry.name)
-            if is_zarr(entry.path):
-                yield path, below + stem
-            elif entry.is_dir():
-                folders.append((path + "/", (*outer, here)))
-            elif not suffix:
-                passed_over.append(path)
-            elif entry.is_file():
-                yield path, below + stem
-            else:  # left out in silence it would be an image that nobody misses
-                raise PairingError("a broken link, or no regular file; remove it or put the image there", entry.path)
-
-
-def _listed_images(root: str, passed_over: list[str]) -> Iterator[tuple[str, str]]:
-    """The same of a remote folder."""
-    for path in files_below(root):
-        stem, suffix = split_suffix(path)
-        if any(part.startswith(".") for part in path.split("/")):
-            continue
-        if suffix:
-            yield path, stem
-        else:
-            passed_over.append(path)
-
-
-def _glob(path: Path) -> tuple[Path, re.Pattern[str] | None]:
-    """The folder before the first wildcard, and what a path relative to it has to match; None without wildcard."""
-    parts = path.parts
-    first = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), None)
-    if first is None:
-        return path, None
-    pattern = ""
-    for part in parts[first:]:
-        pattern += "(?:[^/]+/)*" if part == "**" else _component(part) + "/"
-    # A glob that ends in ** means all files below.
-    return type(path)(*parts[:first]), re.compile(pattern[:-1] if parts[-1] != "**" else pattern + "[^/]+", re.DOTALL)
-
-
-def _component(part: str) -> str:
-    """One component of a glob as a regular expression."""
-    tokens = re.findall(r"\[!?\]?[^\]]*\]|.", part, re.DOTALL)
-    return "".join(_token(token) for token in tokens)
-
-
-def _token(token: str) -> str:
-    if token == "*":
-        return "[^/]*"
-    if token == "?":
-        return "[^/]"
-    if len(token) > 1:
-        inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", token[1:-1].removeprefix("!"))
-        return f"[{'^/' if token[1] == '!' else ''}{inside}]"
-    return re.escape(token)
 
 
 # ------------------------------------------------------------------ ways to pair
@@ -243,21 +163,30 @@ def _single(gt: Path, pred: Path) -> Pairing:
 
 
 def _by_name(left: Side, right: Side) -> Pairing:
-    gts, preds = left.by_name(left.names), right.by_name(right.names)
-    if gts.keys().isdisjoint(preds):
+    """Both sides are in the order of their names, so they are walked side by side."""
+    pairs, extra, there = Pairs(left.root, right.root), list[str](), right.unique()
+    name, pred = next(there)
+    for wanted, gt in left.unique():
+        while name is not None and name < wanted:
+            extra.append(name)
+            name, pred = next(there, (None, ""))
+        pairs.add(wanted, gt, pred if name == wanted else None)
+        if name == wanted:
+            name, pred = next(there, (None, ""))
+    extra += [] if name is None else [name, *(name for name, _ in there)]
+    if len(extra) == len(right):
         raise PairingError(
             f"no prediction has the name of a ground truth: {left.example()} in {printable(os.fspath(left.root))}, "
             f"{right.example()} in {printable(os.fspath(right.root))}; say how the names differ with --pairs, "
             f"such as --pairs '{printable(_suggestion(left, right))}'"
         )
-    chosen = {name: (path, preds.get(name)) for name, path in gts.items()}
-    return _pairing(left, right, chosen, preds.values(), "by relative path without suffix")
+    return _pairing(pairs, extra, "by relative path without suffix")
 
 
 def _suggestion(left: Side, right: Side) -> str:
     """A template that pairs these files, if a simple one does; else the example of the documentation."""
-    for gt in _schemes(list(left.names)):
-        for pred in _schemes(list(right.names)):
+    for gt in _schemes(list(left.paths())):
+        for pred in _schemes(list(right.paths())):
             try:
                 _by_template(left, right, template := f"{gt}={pred}")
             except (PairingError, UsageError):
@@ -294,16 +223,19 @@ def _by_template(left: Side, right: Side, template: str) -> Pairing:
         )
     how = f"by the template {printable(template)}"
     unused = [
-        f"{len(rest):,} of {len(side.names):,} in {where}, such as {printable(rest[0])}"
+        f"{len(rest):,} of {len(side):,} in {where}, such as {printable(rest[0])}"
         for side, rest, where in ((left, gt_rest, "GT"), (right, pred_rest, "PRED"))
         if rest
     ]
     if unused:
         how += f"; files that do not match it are not used: {'; '.join(unused)}"
-    names = left.by_name(gts.values())
-    key_of_path = {path: key for key, path in gts.items()}
-    chosen = {name: (path, preds.get(key_of_path[path])) for name, path in names.items()}
-    return _pairing(left, right, chosen, preds.values(), how)
+    left.by_name((split_suffix(path)[0], path) for path in gts.values())
+    pairs, used = Pairs(left.root, right.root), set[str]()
+    for name, key, gt in sorted((split_suffix(path)[0], key, path) for key, path in gts.items()):
+        pairs.add(name, gt, preds.get(key))
+        used.update([preds[key]] if key in preds else [])
+    extra = sorted(split_suffix(path)[0] for path in preds.values() if path not in used)
+    return _pairing(pairs, extra, how)
 
 
 def sides_of(template: str) -> tuple[str, str, list[str]]:
@@ -340,7 +272,7 @@ def keyed(side: Side, text: str, fields: list[str]) -> tuple[dict[tuple[str, ...
     matches = re.compile(pattern, re.DOTALL).fullmatch
     found: dict[tuple[str, ...], str] = {}
     rest: list[str] = []
-    for path in side.names:
+    for path in side.paths():
         if (match := matches(path)) is None:
             rest.append(path)
             continue
@@ -358,16 +290,8 @@ def _fields(fields: list[str], key: tuple[str, ...]) -> str:
     return " ".join(f"{field}={printable(value)}" for field, value in zip(fields, key, strict=True))
 
 
-def _pairing(
-    left: Side, right: Side, chosen: dict[str, tuple[str, str | None]], preds: Iterable[str], how: str
-) -> Pairing:
-    """Name -> (ground truth, prediction), as the pairs in order."""
-    used = {pred for _, pred in chosen.values()}
-    pairs = tuple(
-        Pair(name, left.at(gt), None if pred is None else right.at(pred)) for name, (gt, pred) in sorted(chosen.items())
-    )
-    extra = sorted(right.names[path] for path in preds if path not in used)
-    return Pairing(pairs, tuple(p.name for p in pairs if p.pred is None), tuple(extra), how)
+def _pairing(pairs: Pairs, extra: Iterable[str], how: str) -> Pairing:
+    return Pairing(pairs, tuple(pair.name for pair in pairs if pair.pred is None), tuple(extra), how)
 
 
 # ------------------------------------------------------------------ a list of pairs
@@ -376,8 +300,7 @@ def _pairing(
 def _by_csv(table: Path, gt: Path, pred: Path) -> Pairing:
     """The pairs of a CSV file. Only what it lists is evaluated, so nothing is extra."""
     roots = [_root(gt), table.parent], [_root(pred), table.parent]
-    found: dict[str, Pair] = {}
-    lines: dict[str, int] = {}
+    found: dict[str, tuple[str, str | None, int]] = {}
     for line, cells in _cells(table):
         gt_path, pred_path = (_locate(cell, root, table, line) for cell, root in zip(cells, roots, strict=True))
         if gt_path is None:
@@ -385,16 +308,17 @@ def _by_csv(table: Path, gt: Path, pred: Path) -> Pairing:
         name = split_suffix(_relative(gt_path, roots[0]))[0]
         if name in found:
             raise PairingError(
-                f"line {line}: {printable(cells[0])} and line {lines[name]} are both the ground truth of "
+                f"line {line}: {printable(cells[0])} and line {found[name][2]} are both the ground truth of "
                 f"{printable(name)}; keep one of them",
                 table,
             )
-        found[name], lines[name] = Pair(name, gt_path, pred_path), line
+        found[name] = os.fspath(gt_path), None if pred_path is None else os.fspath(pred_path), line
     if not found:
         raise PairingError("nothing to evaluate: no pairs in it; write one gt,pred a row", table)
-    pairs = tuple(found[name] for name in sorted(found))
-    missing = tuple(p.name for p in pairs if p.pred is None)
-    return Pairing(pairs, missing, (), f"by the {len(pairs):,} rows of {printable(os.fspath(table))}")
+    pairs = Pairs(None, None)
+    for name in sorted(found):
+        pairs.add(name, *found[name][:2])
+    return _pairing(pairs, (), f"by the {len(pairs):,} rows of {printable(os.fspath(table))}")
 
 
 def _cells(table: Path) -> Iterator[tuple[int, list[str]]]:
@@ -438,7 +362,7 @@ def _root(path: Path) -> Path:
     """The folder to which the paths of a side are relative."""
     if path.is_dir():
         return path
-    return path.parent if path.exists() else _glob(path)[0]
+    return path.parent if path.exists() else glob_of(path)[0]
 
 
 def _relative(path: Path, roots: list[Path]) -> str:

@@ -24,7 +24,7 @@ from .labels import LabelSet
 from .metrics import parse
 from .shapes import SHAPES, view_of
 from .statistics.by_class import ClassScores, CoarseClassScores, ImageClassScores, zero_maps
-from .statistics.confusion import VOID, Confusion, LabelCounts, Reading, read
+from .statistics.confusion import VOID, Confusion, LabelCounts, LabelTable, Reading, beside, read
 from .statistics.detection_rules import rules_of
 from .statistics.detections import Detections
 from .statistics.detections import read as read_detections
@@ -209,11 +209,13 @@ class Confusions:
 
     def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Confusion:
         reading = self.facts.reading
-        parts = [read([LabelCounts.from_bytes(b) for b in blobs], reading, whole=True) for blobs in blocks]
-        return reduce(add, parts) if parts else read([], reading, whole=True)
+        nothing = read(LabelTable.of([]), reading, whole=True)
+        tables = (table for blobs in blocks for table in LabelTable.some_of(blobs))
+        return reduce(add, (read(table, reading, whole=True) for table in tables), nothing)
 
     def stack(self, blobs: Sequence[bytes], pooled: Confusion) -> Confusion:
-        return read([LabelCounts.from_bytes(b) for b in blobs], self.facts.reading, pooled.classes.tolist())
+        reading, classes = self.facts.reading, pooled.classes.tolist()
+        return beside([read(table, reading, classes) for table in LabelTable.some_of(blobs)])
 
     def sampler(self, units: Units, pooled: Confusion, stacks: Iterable[Confusion]) -> Confusion:
         return _confusions_by_unit(units, stacks, pooled)

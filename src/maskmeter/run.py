@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ import msgspec
 
 from . import class_files, class_maps, detecting, panoptic, scored_masks
 from .concluding import Asked, clear, conclude, write
-from .counting import FOREGROUND, Counter, Digests, Job, ObjectPlan, Plan, StackPlan, digest_of
+from .counting import FOREGROUND, Counter, Jobs, ObjectPlan, Plan, StackPlan, digest_of
 from .deciding import STACK, Question, read_threshold
 from .engines import cores, size
 from .errors import DataError, PairingError, UsageError, printable
@@ -35,7 +36,8 @@ from .labels import LabelSet
 from .metrics import Metric
 from .metrics import asked as named
 from .metrics._sizes import by_size, check
-from .pairing import Pairing, check_complete, find_pairs
+from .pairing import Pair, Pairing, check_complete, find_pairs
+from .pairing import named as find_named
 from .progress import Bar, silent
 from .readings import Facts
 from .records import Memory, Records
@@ -53,6 +55,7 @@ from .uncertainty import Resampling
 __all__ = ["evaluate", "open_run"]
 
 AnyMetric = str | Metric[Any, Any]
+TOGETHER = 1024  # images whose digests are asked for at a time
 
 
 def evaluate(
@@ -174,7 +177,7 @@ def evaluate(
         question, None if chosen is None else tuple(map(str, chosen)), len(pairing.pairs), tuple(pairing.missing),
         tuple(pairing.extra), segments is not None, segments.labels if segments else None,
         None if images is None else os.fspath(images), None if shard is None else read_shard(shard),
-        resampling=_resampling(intervals, group_by, [p.name for p in pairing.pairs]),
+        resampling=_resampling(intervals, group_by, pairing),
     )  # fmt: skip
     bar = progress if callable(progress) else Bar if progress else silent
     if detected:
@@ -190,7 +193,7 @@ def evaluate(
         plan = bounded(plan, memory, len(jobs), _together(executor, workers))
     if asked.shard is not None:
         first, every = asked.shard
-        jobs = sorted(jobs, key=lambda job: job.name)[first - 1 :: every]
+        jobs = jobs[first - 1 :: every]
     changed = _count(jobs, plan, records, executor, workers, bar)
     if isinstance(records, Store):
         records.write_facts(counted=True)
@@ -285,9 +288,9 @@ def _class_files(
     return class_files.find(located(gt), located(pred), template, labels, skip=missing == "skip")
 
 
-def _resampling(intervals: str, group_by: By | None, names: Sequence[str]) -> Resampling:
+def _resampling(intervals: str, group_by: By | None, pairing: Pairing) -> Resampling:
     how = Resampling.parse(intervals)
-    return how if group_by is None else grouped(how, group_by, names)
+    return how if group_by is None else grouped(how, group_by, [p.name for p in pairing.pairs])
 
 
 def grouped(how: Resampling, by: By, names: Sequence[str]) -> Resampling:
@@ -411,10 +414,8 @@ def _plan(
     )  # fmt: skip
 
 
-def _jobs(question: Question, pairing: Pairing, segments: panoptic.Data | None) -> list[Job]:
-    regions = _regions(question, pairing)
-    of = segments.segments if segments else {}
-    return [Job(p.name, p.gt, p.pred, regions.get(p.name), of.get(p.name)) for p in pairing.pairs]
+def _jobs(question: Question, pairing: Pairing, segments: panoptic.Data | None) -> Jobs:
+    return Jobs(pairing.pairs, _regions(question, pairing), segments.segments if segments else {})
 
 
 def _together(executor: Executor | str | None, workers: int | None) -> int:
@@ -423,36 +424,38 @@ def _together(executor: Executor | str | None, workers: int | None) -> int:
 
 
 def _count(
-    jobs: Sequence[Job],
+    jobs: Jobs,
     plan: Counter,
     records: Records,
     executor: Executor | str | None,
     workers: int | None,
     bar: Callable[..., Bar],
 ) -> list[str]:
-    left, notices = jobs, list[str]()
+    notices = list[str]()
     if isinstance(records, Store) and len(records):
         notices = _forget_changed(records, jobs, plan, workers)
-        left = [job for job in jobs if job.name not in records]
-    with bar("evaluating", len(jobs), len(jobs) - len(left)) as shown:
+    left = (job for job in jobs if job.name not in records) if len(records) else iter(jobs)
+    with bar("evaluating", len(jobs), len(records)) as shown:
         count_all(left, plan, records, executor, workers, shown.advance)
     return notices
 
 
-def _forget_changed(store: Store, jobs: Sequence[Job], plan: Counter, workers: int | None) -> list[str]:
+def _forget_changed(store: Store, jobs: Jobs, plan: Counter, workers: int | None) -> list[str]:
     """Drop from a resumed store what is no longer part of the run or was counted from other bytes, and say so."""
-    by_name = {job.name: job for job in jobs}
-    gone = [name for name in store.names() if name not in by_name]
-    kept = [name for name in store.names() if name in by_name]
+    gone, changed = list[str](), list[str]()
 
-    def digests(name: str) -> tuple[Digests, str | None]:
-        return plan.digests(by_name[name]), digest_of(by_name[name].region)
+    def digests(name: str) -> tuple[str | None, ...] | None:
+        job = jobs.find(name)
+        return None if job is None else (*plan.digests(job), digest_of(job.region))
 
     with ThreadPoolExecutor(workers or cores()) as pool:
-        now = pool.map(digests, kept)
-        changed = [
-            n for n, digests in zip(kept, now, strict=True) if (store[n].digests, store[n].region_digest) != digests
-        ]
+        names = iter(store)
+        while some := list(islice(names, TOGETHER)):
+            for name, now in zip(some, pool.map(digests, some), strict=True):
+                if now is None:
+                    gone.append(name)
+                elif now != store.digests(name):
+                    changed.append(name)
     store.remove([*gone, *changed])
     said = {"changed after {they} counted, and {are} counted anew": changed, "{are} no longer part of the run": gone}
     return [_said(what, names) for what, names in said.items() if names]
@@ -464,18 +467,18 @@ def _said(what: str, names: Sequence[str]) -> str:
     return f"{len(names)} image{'' if one else 's'} {said}; the first is {printable(names[0])}"
 
 
-def _regions(question: Question, pairing: Pairing) -> Mapping[str, Path]:
+def _regions(question: Question, pairing: Pairing) -> Sequence[Pair] | None:
     if question.mask is None:
-        return {}
+        return None
     if question.class_files:
-        regions = class_files.regions_of(located(question.mask))
+        regions: Sequence[Pair] = class_files.regions_of(located(question.mask))
     else:
         gt = located(question.gt)
-        found = find_pairs(gt.with_suffix("") if gt.suffix.lower() == ".json" else gt, located(question.mask), None)
-        regions = {p.name: p.pred for p in found.pairs if p.pred is not None}
-    lacking = [p.name for p in pairing.pairs if p.name not in regions]
-    if lacking:
-        raise PairingError(f"{len(lacking)} images have no mask in {question.mask}, such as {printable(lacking[0])}")
+        regions = find_pairs(gt.with_suffix("") if gt.suffix.lower() == ".json" else gt, located(question.mask)).pairs
+    lacking = (p.name for p in pairing.pairs if (region := find_named(regions, p.name)) is None or region.pred is None)
+    if (first := next(lacking, None)) is not None:
+        n = 1 + sum(1 for _ in lacking)
+        raise PairingError(f"{n:,} images have no mask in {question.mask}, such as {printable(first)}")
     return regions
 
 

@@ -25,7 +25,7 @@ def find(gt: Path, pred: Path, labels: LabelSet | None, pairs: str | None, mask:
     if pairs is not None or mask is not None:
         raise UsageError(f"{'--pairs' if pairs else '--mask'} does not go with scored masks (--task detection)")
     left, right = cityscapes.find(gt, gt=True), cityscapes.find(pred, gt=False)
-    found = tuple(Pair(name, path, right.get(name)) for name, path in left.items())
+    found = tuple(Pair(name, path, right.get(name)) for name, path in sorted(left.items()))
     missing = tuple(p.name for p in found if p.pred is None)
     extra = tuple(sorted(right.keys() - left.keys()))
     return Data(Pairing(found, missing, extra, "by city, sequence and frame"), {}, labels or built_in("cityscapes"))

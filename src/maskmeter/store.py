@@ -192,9 +192,9 @@ class Store:
         """
         self._db.execute("ATTACH ? AS other", (str(other.path),))
         try:
-            both = "SELECT min(CAST(name AS BLOB)) FROM images JOIN other.images USING (name)"
+            both = "SELECT min(name) FROM images JOIN other.images USING (name)"
             if (twice := self._db.execute(both).fetchone()[0]) is not None:
-                name = printable(twice.decode())
+                name = printable(twice)
                 raise MergeError(f"image {name} is in {other.path.parent} and in a run merged before it")
             with self._whole():
                 (shift,) = self._db.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
@@ -215,8 +215,17 @@ class Store:
     def __contains__(self, name: object) -> bool:
         return self._db.execute("SELECT 1 FROM images WHERE name = ?", (name,)).fetchone() is not None
 
+    def __iter__(self) -> Iterator[str]:
+        """The names in order, without holding them all; what is written meanwhile may be among them."""
+        return (name for (name,) in self._db.execute("SELECT name FROM images ORDER BY name"))
+
+    def digests(self, name: str) -> tuple[str | None, str | None, str | None]:
+        """Those of the files that an image was counted from: ground truth, prediction, region."""
+        one = "SELECT gt_digest, pred_digest, region_digest FROM images WHERE id = ?"
+        return self._db.execute(one, (self._id(name),)).fetchone()
+
     def names(self) -> Sequence[str]:
-        return [name for (name,) in self._db.execute("SELECT name FROM images ORDER BY CAST(name AS BLOB)")]
+        return list(self)
 
     def _id(self, name: str) -> int:
         """The number of an image. Raises KeyError."""
@@ -240,9 +249,10 @@ class Store:
 
     def blocks(self, statistic: str, size: int) -> Iterator[tuple[list[str], list[bytes]]]:
         """The images' statistics of one kind in the order of their names, `size` images at a time."""
+        # The index of the names has their order, that of their bytes; a CROSS JOIN walks along it and sorts nothing.
         rows = self._db.execute(
-            "SELECT images.name, data FROM statistics JOIN images ON images.id = image "
-            "WHERE statistics.name = ? ORDER BY CAST(images.name AS BLOB)",
+            "SELECT images.name, data FROM images CROSS JOIN statistics ON image = images.id "
+            "WHERE statistics.name = ? ORDER BY images.name",
             (statistic,),
         )
         while block := rows.fetchmany(size):
@@ -275,7 +285,7 @@ class Store:
     ) -> None:
         """Replace the tables of numbers. `results` hold metric and class by name, the `values` of an image by position.
 
-        SQLite keeps NaN as NULL.
+        The images of `values` are in the order of their names. SQLite keeps NaN as NULL.
         """
         number = {name: i for i, name in enumerate(metrics)}
         kind = {name: i for i, name in enumerate(classes)}
@@ -288,8 +298,16 @@ class Store:
                 "INSERT INTO results VALUES (?,?,?,?,?,?,?,?,?)",
                 [(number[m], kind[c], *rest) for m, c, *rest in results],
             )
-            for image, line in values:
-                self._db.executemany(f"INSERT INTO values_ VALUES ({self._id(image)}, ?, ?, ?)", line)
+            self._db.executemany("INSERT INTO values_ VALUES (?, ?, ?, ?)", self._numbered(values))
+
+    def _numbered(
+        self, values: Iterable[tuple[str, Iterable[tuple[int, int, float]]]]
+    ) -> Iterator[tuple[int, int, int, float]]:
+        known = self._db.execute("SELECT name, id FROM images ORDER BY name")
+        for image, line in values:
+            at = next(at for name, at in known if name == image)
+            for metric, kind, value in line:
+                yield at, metric, kind, value
 
     def settle(self) -> None:
         """Fold the write-ahead log into the file, so that the run is one file again.

@@ -17,6 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .errors import DataError
 
 Task = Literal["binary", "semantic", "instance"]
@@ -50,6 +53,16 @@ class Side:
         if seen and min(seen) >= 0 and len(seen | {0}) == max(seen) + 1:
             self.tops.add(max(seen))
             self.runs += 1
+
+    def see_all(self, values: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+        """Take in the values of many images: those of each are different and ascending, and so many are its own."""
+        self.values.update(np.unique(values).tolist())
+        self.images += sizes.size
+        ends = np.cumsum(sizes)[sizes > 0]
+        low, high, n = values[ends - sizes[sizes > 0]], values[ends - 1], sizes[sizes > 0]
+        runs = (low >= 0) & (n + (low > 0) == high + 1)  # without 0 they run from 1
+        self.tops.update(high[runs].tolist())
+        self.runs += int(np.count_nonzero(runs))
 
     def two_valued(self, void: set[int]) -> bool:
         """Whether the values other than void are 0 and 1, or 0 and 255."""

@@ -37,7 +37,7 @@ from .statistics.units import Units
 
 RESAMPLES, SEED, LEVEL = 2000, 0, 0.95
 UNBOUNDED = 2.0**20  # how large values of metrics without an upper bound are taken to be
-CHUNK = 256  # resamples that are drawn and added up at a time
+CELLS = 2**18  # weights that are drawn and added up at a time, those of 64 to 256 resamples
 PARTS = 512  # of the jackknife: beyond so many units, several are left out at a time
 FEW = 20  # units, below which intervals are known to be too narrow
 BIAS = 0.25  # of the resamples' standard deviation, beyond which bias matters (Efron and Tibshirani, section 10.3)
@@ -326,16 +326,16 @@ def weights_of(n: int, how: Resampling) -> Iterator[Floats]:
     First a row with each unit once, then the resamples, then for `bca` the jackknife: all units but one part.
     """
     rng = np.random.Generator(np.random.PCG64(how.seed))
-    once = np.ones((1, n))
-    for start in range(0, how.resamples, CHUNK):
-        size = min(CHUNK, how.resamples - start)
+    once, chunk = np.ones((1, n)), max(64, min(CELLS // n, 256))
+    for start in range(0, how.resamples, chunk):
+        size = min(chunk, how.resamples - start)
         drawn = rng.integers(0, n, size=(size, n), dtype=np.int64) + n * np.arange(size)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
         yield weights if start else np.concatenate([once, weights])
     if how.method == "bca":
         parts = min(n, PARTS)
-        for start in range(0, parts, CHUNK):
-            left = np.arange(start, min(start + CHUNK, parts))[:, None]
+        for start in range(0, parts, chunk):
+            left = np.arange(start, min(start + chunk, parts))[:, None]
             yield (np.arange(n) % parts != left).astype(np.float64)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..readings import source
-from ..statistics.confusion import Confusion, LabelCounts, read
+from ..statistics.confusion import Confusion, LabelCounts, LabelTable, read
 from ..statistics.image_scores import ImageScores
 from ..statistics.scores import Scores
 from . import pictures, words
@@ -140,7 +140,7 @@ def _confusion(found: Findings, name: str) -> Confusion:
     made = source(Confusion.name, facts)
     blob = record.statistics[made.stored]
     if made.stored == LabelCounts.name:
-        return read([LabelCounts.from_bytes(blob)], facts.reading, found.pooled.classes.tolist(), whole=True)
+        return read(LabelTable.of([blob]), facts.reading, found.pooled.classes.tolist(), whole=True)
     return made.stack([blob], found.pooled).sum()
 
 

@@ -6,7 +6,7 @@ the store keeps and what workers send home, so it is small and the same on every
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -32,6 +32,29 @@ def from_bytes(data: bytes) -> dict[str, NDArray[np.int64]]:
         name: np.frombuffer(raw, dtype).astype(np.int64).reshape(shape)
         for name, (dtype, shape, raw) in _DECODER.decode(data).items()
     }
+
+
+def concatenated(blobs: Sequence[bytes]) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Of each array the values of many statistics one after the other, and how many each of them has.
+
+    Reading a block of images at once costs a fraction of reading one after the other.
+    """
+    found = [_DECODER.decode(data) for data in blobs]
+    return {name: _joined([x[name] for x in found]) for name in (found[0] if found else ())}
+
+
+def _joined(parts: Sequence[tuple[str, list[int], bytes]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    kinds = {name: np.dtype(name) for name in dict.fromkeys(part[0] for part in parts)}
+    steps = {name: kind.itemsize for name, kind in kinds.items()}
+    sizes = np.array([len(raw) // steps[kind] for kind, _, raw in parts], np.int64)
+    if len(kinds) == 1:
+        (kind,) = kinds.values()
+        return np.frombuffer(b"".join([raw for _, _, raw in parts]), kind).astype(np.int64), sizes
+    out = np.empty(sizes.sum(), np.int64)
+    for name, kind in kinds.items():
+        here = np.repeat([part[0] == name for part in parts], sizes)
+        out[here] = np.frombuffer(b"".join([raw for other, _, raw in parts if other == name]), kind)
+    return out, sizes
 
 
 def _packed(x: NDArray[np.int64]) -> tuple[str, tuple[int, ...], bytes]:

@@ -16,9 +16,9 @@ the metrics work as one array operation. A stack keeps the margins (`tp`, `gt`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,12 @@ from ..errors import LabelError, MergeError
 from ..kernels import joint_counts, weighted_sums
 from ..labels import LabelSet
 from ..masks import label_map, pair
-from ._codec import from_bytes, to_bytes
+from ._codec import concatenated, from_bytes, to_bytes
 
 Ints = NDArray[np.int64]
 
 MAX_CLASSES = 1024  # a label map with more different labels holds instances, not classes
+TOGETHER = 256  # images whose counts are read at a time
 VOID = np.int64(-(2**63))  # stands in raw counts for "no label": the prediction of an image that has none
 
 
@@ -139,7 +140,7 @@ class LabelCounts:
     left_out  pixels outside the counted region
     depth     bits of a label in the prediction: 1 for booleans, 8, 16, ...; 0 where there is no prediction
 
-    This is what is stored for each image. `read` makes a `Confusion` of many at once.
+    This is what is stored for each image. `read` makes a `Confusion` of many at once (`LabelTable`).
     """
 
     name: ClassVar[str] = "labels"
@@ -157,6 +158,57 @@ class LabelCounts:
     def from_bytes(cls, data: bytes) -> LabelCounts:
         x = from_bytes(data)
         return cls(x["a"], x["b"], x["n"], *x["facts"].tolist())
+
+    @property
+    def table(self) -> LabelTable:
+        """A table of this image alone."""
+        one = (np.array([x], np.int64) for x in (self.n.size, self.left_out, self.depth))
+        return LabelTable(self.a, self.b, self.n, *one)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """The label counts of many images, one after the other.
+
+    a, b, n   as in `LabelCounts`, those of the first image first
+    sizes     how many of them each image has
+    left_out, depth  of each image
+    """
+
+    a: Ints
+    b: Ints
+    n: Ints
+    sizes: Ints
+    left_out: Ints
+    depth: Ints
+
+    @classmethod
+    def of(cls, blobs: Sequence[bytes]) -> LabelTable:
+        """That of stored counts."""
+        if not blobs:
+            return cls(*(np.empty(0, np.int64) for _ in range(6)))
+        x = concatenated(blobs)
+        left_out, depth = x["facts"][0].reshape(-1, 2).T
+        return cls(x["a"][0], x["b"][0], *x["n"], left_out, depth)
+
+    @classmethod
+    def some_of(cls, blobs: Sequence[bytes]) -> Iterator[LabelTable]:
+        """That of so many images at a time that it fits into a cache; one of none where there are none."""
+        return (cls.of(blobs[start : start + TOGETHER]) for start in range(0, max(1, len(blobs)), TOGETHER))
+
+    @property
+    def image(self) -> Ints:
+        """The image of each row."""
+        return np.repeat(np.arange(self.sizes.size), self.sizes)
+
+    def labels(self, side: Literal["a", "b"]) -> tuple[Ints, Ints]:
+        """The different labels of one side, image by image and ascending, and how many there are in each."""
+        image, label = self.image, getattr(self, side)
+        order = np.lexsort((label, image))
+        image, label = image[order], label[order]
+        first = np.ones(label.size, bool)
+        first[1:] = (np.diff(image) != 0) | (label[1:] != label[:-1])
+        return label[first], np.bincount(image[first], minlength=self.sizes.size)
 
 
 @dataclass(frozen=True)
@@ -226,14 +278,12 @@ class Reading:
         return np.array([self.labels.by_id[c].average for c in classes.tolist()], bool)
 
 
-def read(images: Sequence[LabelCounts], reading: Reading, seen: Iterable[int] = (), whole: bool = False) -> Confusion:
+def read(table: LabelTable, reading: Reading, seen: Iterable[int] = (), whole: bool = False) -> Confusion:
     """The stack of the images' counts under a reading; with `whole`, their sum with its full matrix.
 
     `seen` are the labels that occur in the data set, where that is more than these images.
     """
-    size = [x.n.size for x in images]
-    a, b, n = (_join([getattr(x, f) for x in images]) for f in ("a", "b", "n"))
-    image = np.repeat(np.arange(len(images)), size)
+    a, b, n, image, images = table.a, table.b, table.n, table.image, table.sizes.size
     (in_gt, at_a), (in_pred, at_b) = (np.unique(x, return_inverse=True) for x in (a, b))
     classes = np.array(reading.classes([*in_gt.tolist(), *in_pred.tolist(), *seen]), np.int64)
     if classes.size > MAX_CLASSES:
@@ -243,7 +293,7 @@ def read(images: Sequence[LabelCounts], reading: Reading, seen: Iterable[int] = 
         )
     row, column = reading.class_of(in_gt)[at_a], reading.predicted_class_of(in_pred)[at_b]
     valid = row != VOID
-    ignored = _counts(image[~valid], n[~valid], len(images)) + np.array([x.left_out for x in images], np.int64)
+    ignored = _counts(image[~valid], n[~valid], images) + table.left_out
     image, row, column, n = image[valid], np.searchsorted(classes, row[valid]), column[valid], n[valid]
     assigned = column != VOID
     column = np.where(assigned, np.searchsorted(classes, column), -1)
@@ -255,7 +305,7 @@ def read(images: Sequence[LabelCounts], reading: Reading, seen: Iterable[int] = 
             classes, np.diag(counts).copy(), counts.sum(axis=1) + lost, counts.sum(axis=0), ignored.sum(), averaged,
             binary, counts,
         )  # fmt: skip
-    cells, shape = len(images) * k, (len(images), k)
+    cells, shape = images * k, (images, k)
     hit = assigned & (row == column)
     return Confusion(
         classes,
@@ -264,6 +314,12 @@ def read(images: Sequence[LabelCounts], reading: Reading, seen: Iterable[int] = 
         _counts((image * k + column)[assigned], n[assigned], cells).reshape(shape),
         ignored, averaged, binary,
     )  # fmt: skip
+
+
+def beside(stacks: Sequence[Confusion]) -> Confusion:
+    """Stacks of the same classes as one, one after the other."""
+    joined = {f: np.concatenate([getattr(s, f) for s in stacks]) for f in ("tp", "gt", "pred", "ignored")}
+    return stacks[0] if len(stacks) == 1 else replace(stacks[0], **joined)
 
 
 def confusion(
@@ -296,7 +352,7 @@ def confusion(
     if not binary:
         reading.check(counts.a, "ground truth")
         reading.check(counts.b, "prediction")
-    return read([counts], reading, whole=True)
+    return read(counts.table, reading, whole=True)
 
 
 def count_labels(gt: NDArray[Any], pred: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> LabelCounts:
@@ -304,10 +360,6 @@ def count_labels(gt: NDArray[Any], pred: NDArray[Any], counted: NDArray[np.bool_
     a, b, n = joint_counts(gt, pred, counted)
     left_out = 0 if counted is None else int(counted.size - np.count_nonzero(counted))
     return LabelCounts(a, b, n, left_out, 1 if pred.dtype == np.bool_ else 8 * pred.dtype.itemsize)
-
-
-def _join(parts: list[Ints]) -> Ints:
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _counts(at: Ints, n: Ints, size: int) -> Ints:
