@@ -22,10 +22,9 @@ from maskmeter import rle
 IMAGES, CLASSES, TRUTHS, RESULTS = 5_000, 80, 36_000, 250_000
 HEIGHT, WIDTH = 480, 640
 OURS = (
-    "from maskmeter.detecting import read_detections\nfrom maskmeter.evaluation import TWELVE\n"
-    "from maskmeter.metrics import METRICS\n"
+    "from maskmeter import read_detections\nfrom maskmeter.metrics.detections import twelve\n"
     "d = read_detections(sys.argv[1], sys.argv[2], convention='coco', workers={workers})\n"
-    "print([float(METRICS[name].values(d)[-1]) for name in TWELVE])"
+    "print(list(twelve(d).values()))"
 )
 PEER = (
     "from {module} import COCO, COCOeval\ng = COCO(sys.argv[1]); d = {load}(sys.argv[2])\n"

@@ -10,8 +10,8 @@ import pytest
 
 from maskmeter import evaluate
 from maskmeter.cli import main
-from maskmeter.detecting import read_detections
 from maskmeter.evaluation import TWELVE
+from maskmeter.judging import read_detections
 from maskmeter.metrics import METRICS
 
 GT = "coco_100/gt_instances_val2014_100.json"

@@ -28,20 +28,15 @@ from maskmeter.evaluation import MICRO, Evaluation, columns
 from maskmeter.metrics import METRICS, Metric, parse
 from maskmeter.readings import Facts
 from maskmeter.records import Record
-from maskmeter.statistics import (
-    boundary_detections,
-    confusion,
-    detections,
-    encounters,
-    overlap,
-    scores,
-    surface,
-    topology,
-)
 from maskmeter.statistics.by_class import ClassScores, ImageClassScores
 from maskmeter.statistics.class_scores import class_scores
-from maskmeter.statistics.confusion import count_labels
+from maskmeter.statistics.confusion import confusion, count_labels
 from maskmeter.statistics.image_scores import ImageScores
+from maskmeter.statistics.overlap import overlap
+from maskmeter.statistics.scored_overlaps import boundary_detections, detections, encounters
+from maskmeter.statistics.scores import scores
+from maskmeter.statistics.surface import surface
+from maskmeter.statistics.topology import topology
 from maskmeter.thresholded import object_scores
 from reference import regions as twin
 

@@ -22,7 +22,7 @@ FLOORS = (
     ("matching", "shapes", "listing"),
     ("fates", "thresholded"),
     ("metrics", "pairing", "grouping"),
-    ("counting", "class_files"),
+    ("counting", "class_files", "judging"),
     ("uncertainty", "store", "sending"),
     ("tiling",),
     ("readings", "inspection", "significance"),
@@ -37,6 +37,7 @@ FLOORS = (
     ("run", "merging"),
     ("raters",),
     ("report",),
+    ("public",),
     ("cli", "sample", "compat", "__init__", "__main__"),
 )
 
@@ -114,3 +115,19 @@ def loaded() -> set[str]:
 @pytest.mark.parametrize("name", LAZY)
 def test_import_is_light(loaded: set[str], name: str) -> None:
     assert name not in loaded, f"import maskmeter imports {name}; import it where it is used"
+
+
+def test_reading_detections_imports_little_and_names_keep_their_order() -> None:
+    """What two files of COCO need is little beside NumPy, and no import moves a metric."""
+    code = (
+        "import sys, json, maskmeter\nfrom maskmeter import read_detections\n"
+        "from maskmeter.metrics.detections import twelve\nlight = sorted(sys.modules)\n"
+        "from maskmeter.metrics import METRICS\n"
+        "print(json.dumps([light, list(METRICS), [n for n in maskmeter.__all__ if not hasattr(maskmeter, n)]]))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    light, metrics, lost = json.loads(answer)
+    heavy = ("evaluation", "formats.png", "formats.reading", "metrics.every", "readings", "statistics.confusion")
+    assert not {f"maskmeter.{name}" for name in heavy} & set(light)
+    assert not {"msgspec", "concurrent.futures", "difflib"} & set(light)
+    assert metrics == list(maskmeter.METRICS) and not lost

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 import maskmeter as mm
 from maskmeter.rle import from_arrays
-from maskmeter.statistics import overlap
+from maskmeter.statistics.overlap import overlap
 
 from .reference.overlap import matched, table
 

@@ -12,153 +12,18 @@ statistic, an evaluation keeps the statistics of every image, and a report is a 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .errors import DataError, LabelError, MaskmeterError, MergeError, UsageError
-from .evaluation import Evaluation, Row
-from .labels import Label, LabelSet
-from .masks import LabelMap, label_map
-from .metrics import (
-    METRICS,
-    DetectionConfusion,
-    DetectionCurve,
-    DetectionReliability,
-    FrocCurve,
-    Metric,
-    ObjectCurve,
-    PrCurve,
-    ReliabilityCurve,
-    RocCurve,
-    ThresholdCurve,
-    accuracy,
-    adapted_rand_error,
-    aji,
-    aji_plus,
-    ap,
-    ap50,
-    ap75,
-    ap_common,
-    ap_frequent,
-    ap_gain,
-    ap_large,
-    ap_medium,
-    ap_rare,
-    ap_small,
-    ar_1,
-    ar_10,
-    ar_100,
-    ar_300,
-    ar_large,
-    ar_medium,
-    ar_small,
-    assd,
-    average_precision,
-    average_precision_error,
-    best_object_f1,
-    best_score,
-    best_threshold,
-    betti_error,
-    boundary_ap,
-    boundary_ap50,
-    boundary_ap75,
-    boundary_ap_large,
-    boundary_ap_medium,
-    boundary_ap_small,
-    boundary_f1,
-    boundary_iou,
-    boundary_pq,
-    boundary_precision,
-    boundary_recall,
-    brier,
-    cl_dice,
-    count_error,
-    detection_confusion,
-    detection_curve,
-    detection_ece,
-    detection_errors,
-    detection_f1,
-    detection_precision,
-    detection_recall,
-    detection_reliability,
-    dice,
-    ece,
-    euler_error,
-    fbeta,
-    frequency_weighted_iou,
-    froc_curve,
-    froc_score,
-    froc_sensitivity,
-    hausdorff,
-    iou,
-    kappa,
-    log_loss,
-    macro,
-    masd,
-    mcc,
-    mce,
-    mean_accuracy,
-    mean_dice,
-    mean_iou,
-    mean_matched_iou,
-    merges,
-    metric,
-    micro,
-    nsd,
-    nsd_curve,
-    object_accuracy,
-    object_curve,
-    object_f1,
-    object_precision,
-    object_recall,
-    parse,
-    pq,
-    pr_curve,
-    precision,
-    rand_index,
-    recall,
-    recall_at,
-    reliability_curve,
-    roc_auc,
-    roc_auc_error,
-    roc_curve,
-    rq,
-    sbd,
-    seg,
-    sensitivity_at,
-    specificity,
-    splits,
-    sq,
-    threshold_curve,
-    trimap_iou,
-    voi_merge,
-    voi_split,
-    volume_difference,
-)  # fmt: skip
-from .rle import Masks
-from .statistics import (
-    CoarseScores,
-    Confusion,
-    Detections,
-    Encounters,
-    Overlap,
-    Scores,
-    Surface,
-    Topology,
-    class_scores,
-    confusion,
-    detections,
-    encounters,
-    overlap,
-    scores,
-    surface,
-    topology,
-)  # fmt: skip
 
+# ruff: noqa: F403, F405
 if TYPE_CHECKING:
     from .comparison import compare
-    from .detecting import read_detections
+    from .judging import read_detections
     from .merging import merge
+    from .public import *
     from .run import evaluate, open_run
 
 __all__ = [
@@ -184,22 +49,19 @@ __all__ = [
 ]  # fmt: skip
 
 
+READERS = {
+    "compare": "comparison", "evaluate": "run", "merge": "merging", "open_run": "run", "read_detections": "judging",
+}  # fmt: skip
+
+
 def __getattr__(name: str) -> Any:
-    """What reads files is imported when it is asked for."""
-    if name in ("evaluate", "open_run"):
-        from . import run
+    """A name is imported when it is asked for, so that reading two files of detections need not import the rest."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f".{READERS.get(name, 'public')}", __name__), name)
+    globals()[name] = found
+    return found
 
-        return getattr(run, name)
-    if name == "compare":
-        from .comparison import compare
 
-        return compare
-    if name == "read_detections":
-        from .detecting import read_detections
-
-        return read_detections
-    if name == "merge":
-        from .merging import merge
-
-        return merge
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

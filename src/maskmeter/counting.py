@@ -26,13 +26,13 @@ from .pairing import Pair, named
 from .records import Record
 from .segments import Segments
 from .shapes import View, count_shapes, joined, views
-from .statistics import Scores, scores
 from .statistics.confusion import MAX_CLASSES, VOID, LabelCounts, Reading, count_labels
 from .statistics.details import Wanted
 from .statistics.image_scores import ImageScores
 from .statistics.object_scores import ObjectScores
 from .statistics.overlap import Overlap, overlap
 from .statistics.score_maps import GREATEST, logistic
+from .statistics.scores import Scores, scores
 from .statistics.shape import Need, Needs
 from .thresholded import object_scores
 

@@ -28,6 +28,7 @@ from .masks import LabelMap, as_array, label_map, pair
 from .metrics import METRICS, Metric, Values, assd, hausdorff, masd, nsd, parse
 from .metrics._metric import mean
 from .metrics._sizes import sizes
+from .metrics.detections import TWELVE
 from .metrics.instances import over_classes
 from .readings import DETECTED, Facts, Objects, Segmented, source, statistics_of
 from .records import Memory, Record, Records
@@ -60,9 +61,6 @@ MICRO = "(all classes together)"  # the column of decisions of all classes in on
 QUALITY = ("pq", "sq", "rq")
 OBJECTS = ("instance", "panoptic")  # tasks
 SIZES = ("small", "medium", "large")
-TWELVE = (
-    "ap", "ap50", "ap75", *(f"ap_{s}" for s in SIZES), "ar_1", "ar_10", "ar_100", *(f"ar_{s}" for s in SIZES),
-)  # fmt: skip
 HEADLINES = {
     "cityscapes": ("ap", "ap50"),
     "tide": (

@@ -48,11 +48,10 @@ from .formats import DEFAULT_MAX_PIXELS, Box, TooLarge, boxes, pieces
 from .formats.label_maps import Opened, PieceMap, is_integral, open_pieces
 from .masks import LabelMap, label_map, pair
 from .records import Record
-from .statistics import Scores, scores
 from .statistics.confusion import LabelCounts, count_labels
 from .statistics.image_scores import ImageScores
 from .statistics.score_maps import counted_pixels, positive_pixels
-from .statistics.scores import LIMIT
+from .statistics.scores import LIMIT, Scores, scores
 
 Ints = NDArray[np.int64]
 

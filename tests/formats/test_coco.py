@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from maskmeter.cli import main
-from maskmeter.detecting import read_detections
 from maskmeter.errors import DataError, FormatError
 from maskmeter.formats.coco import Annotations, Results, is_detection, read_annotations, read_results
+from maskmeter.judging import read_detections
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 

@@ -15,8 +15,7 @@ import maskmeter as mm
 from maskmeter.errors import LabelError, UsageError
 from maskmeter.metrics import METRICS
 from maskmeter.metrics.boundaries import RULES
-from maskmeter.statistics import surface
-from maskmeter.statistics.surface import Directed, Surface
+from maskmeter.statistics.surface import Directed, Surface, surface
 from reference import surface as twin
 
 Mask = NDArray[np.bool_]

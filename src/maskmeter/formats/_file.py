@@ -26,6 +26,9 @@ T = TypeVar("T")
 DEFAULT_MAX_BYTES = 2**32
 """Larger files are refused unless the caller raises the limit."""
 
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark that a text may begin with."""
+
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe (fifo)"),

@@ -8,11 +8,9 @@ from typing import TypeVar
 import msgspec
 
 from ..errors import FormatError
-from ._file import load
+from ._file import BOM, load
 
 T = TypeVar("T")
-
-BOM = b"\xef\xbb\xbf"
 
 
 def read_json(path: Path, kind: type[T], what: str) -> T:

@@ -57,9 +57,7 @@ from ._coco_records import (
     scan,
     scan_list,
 )  # fmt: skip
-from ._file import DEFAULT_MAX_BYTES, load_writable
-from ._json import BOM
-from .panoptic import is_panoptic
+from ._file import BOM, DEFAULT_MAX_BYTES, load_writable
 from .remote import is_remote, located
 
 if TYPE_CHECKING:
@@ -221,6 +219,8 @@ class Results:
 
 def is_detection(path: Path_) -> bool:
     """Whether a file is JSON, by its name (.json, .json.gz) and by its content no panoptic file."""
+    from .panoptic import is_panoptic
+
     name = located(path)
     named = name.name.lower().endswith((".json", ".json.gz"))
     return named and name.is_file() and not is_panoptic(name)

@@ -16,7 +16,6 @@ fsspec takes credentials and endpoints from where its file systems look for them
 from __future__ import annotations
 
 import os
-import random
 import re
 import time
 from collections.abc import Callable
@@ -130,6 +129,8 @@ def _patiently(url: str, ask: Callable[[Any, str], T]) -> T:
             final = isinstance(error, _FINAL) or (400 <= status < 500 and status not in _BUSY)
             if final or pause is None:
                 raise (FormatError if final else Unreachable)(_why(error, status, final), url) from None
+            import random
+
             time.sleep(pause * random.uniform(0.8, 1.2))
     raise AssertionError("unreachable")
 

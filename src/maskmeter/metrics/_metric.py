@@ -15,7 +15,6 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -209,7 +208,7 @@ def metric(
 def metric(measure: Callable[..., Any], *, per: Literal["class"] | None = None, **about: Any) -> Any:
     """Make a metric of a formula and enter it in METRICS, also from a user's own file.
 
-    >>> from maskmeter.statistics import Confusion, confusion
+    >>> from maskmeter.statistics.confusion import Confusion, confusion
     >>> @metric(confusion, per="class")
     ... def miss_rate(c: Confusion) -> Values:
     ...     return ratio(c.fn, c.gt)
@@ -240,6 +239,8 @@ def parse(text: str) -> Metric[Any, Any]:
             f"in its report, and maskmeter.{found[1]} has its points"
         )
     if found[1] not in METRICS:
+        from difflib import get_close_matches
+
         close = get_close_matches(found[1], METRICS, 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`maskmeter metrics` lists them"
         raise UsageError(f"no metric is called {found[1]!r}; {hint}")

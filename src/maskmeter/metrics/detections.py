@@ -28,17 +28,26 @@ from numpy.typing import NDArray
 
 from ..statistics.detections import Cell, Detections
 from ..statistics.scored_overlaps import boundary_detections, detections
-from ._metric import Values, metric, ratio
+from ._metric import METRICS, Values, metric, ratio
 
 __all__ = [
     "ap", "ap50", "ap75", "ap_common", "ap_frequent", "ap_large", "ap_medium", "ap_rare", "ap_small", "ar_1",
     "ar_10", "ar_100", "ar_300", "ar_large", "ar_medium", "ar_small", "boundary_ap", "boundary_ap50",
-    "boundary_ap75", "boundary_ap_large", "boundary_ap_medium", "boundary_ap_small",
+    "boundary_ap75", "boundary_ap_large", "boundary_ap_medium", "boundary_ap_small", "twelve",
 ]  # fmt: skip
 
 RARE, COMMON, FREQUENT = 1, 2, 3
+SIZES = ("small", "medium", "large")
+TWELVE = (
+    "ap", "ap50", "ap75", *(f"ap_{s}" for s in SIZES), "ar_1", "ar_10", "ar_100", *(f"ar_{s}" for s in SIZES),
+)  # fmt: skip
 
 Mask = NDArray[np.bool_]
+
+
+def twelve(d: Detections) -> dict[str, float]:
+    """The twelve numbers over all classes that pycocotools prints, in its order; NaN where it prints -1."""
+    return {name: float(METRICS[name].values(d)[-1]) for name in TWELVE}
 
 
 def mean_precision(d: Detections, iou: float | None = None, area: str = "all", group: int | None = None) -> Values:

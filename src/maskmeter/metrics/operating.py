@@ -348,7 +348,7 @@ class DetectionConfusion:
 def detection_confusion(e: Encounters, score: Score = "best", iou: float = 0.5) -> DetectionConfusion:
     """The confusion matrix of classes at an operating point (see above).
 
-    >>> from maskmeter.statistics import encounters
+    >>> from maskmeter.statistics.scored_overlaps import encounters
     >>> gt, pred = np.repeat([1, 0, 2], 100), np.repeat([1, 2, 3], 100)
     >>> classes = {"gt_classes": {1: 1, 2: 2}, "pred_classes": {1: 1, 2: 1, 3: 1}}
     >>> e = encounters(gt, pred, scores={1: 0.9, 2: 0.8, 3: 0.7}, **classes)

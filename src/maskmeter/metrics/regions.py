@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import UsageError
-from ..statistics import Confusion, confusion
+from ..statistics.confusion import Confusion, confusion
 from ._metric import Values, mean, metric, ratio
 
 __all__ = [

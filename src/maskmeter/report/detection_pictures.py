@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..detecting import Data, reopen
+from ..detecting import reopen
 from ..errors import DataError, UsageError
+from ..judging import Data
 from ..labels import Color
 from ..metrics.operating import chosen_score
 from ..statistics.encounters import KINDS, MISSED, Encounters

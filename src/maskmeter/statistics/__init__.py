@@ -11,20 +11,3 @@ surface     distances between the boundaries of each class; `bands`: pixels alon
 How each merges is written beside it: counts are added, rows concatenated, conventions must be equal (else
 MergeError), and a ratio is never stored.
 """
-
-from .bands import Bands, bands
-from .class_scores import class_scores
-from .confusion import Confusion, confusion
-from .detections import Detections
-from .encounters import Encounters
-from .overlap import Overlap, overlap
-from .scored_overlaps import boundary_detections, detections, encounters
-from .scores import CoarseScores, Scores, scores
-from .surface import Surface, surface
-from .topology import Topology, topology
-
-__all__ = [
-    "Bands", "CoarseScores", "Confusion", "Detections", "Encounters", "Overlap", "Scores", "Surface", "Topology",
-    "bands", "boundary_detections", "class_scores", "confusion", "detections", "encounters", "overlap", "scores",
-    "surface", "topology",
-]  # fmt: skip

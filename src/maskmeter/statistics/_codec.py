@@ -7,10 +7,14 @@ the store keeps and what workers send home, so it is small and the same on every
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from msgspec.msgpack import Decoder, Encoder
 
 Arrays = Mapping[str, NDArray[np.int64]]
 
@@ -18,19 +22,25 @@ _TYPES = [np.dtype(t) for t in ("<u1", "<i1", "<u2", "<i2", "<u4", "<i4")]
 _RANGE = [(int(np.iinfo(t).min), int(np.iinfo(t).max), t) for t in _TYPES]
 _WIDEST = np.dtype("<i8")
 _OF_BITS = [next((t for _, hi, t in _RANGE if n <= hi.bit_length()), _WIDEST) for n in range(64)]
-_ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(dict[str, tuple[str, list[int], bytes]])
+
+
+@cache
+def _codec() -> tuple[Encoder, Decoder[dict[str, tuple[str, list[int], bytes]]]]:
+    from msgspec.msgpack import Decoder, Encoder
+
+    return Encoder(), Decoder(dict[str, tuple[str, list[int], bytes]])
 
 
 def to_bytes(arrays: Arrays) -> bytes:
     """The arrays, packed; `from_bytes` gives them back as int64."""
-    return _ENCODER.encode({name: _packed(x) for name, x in arrays.items()})
+    return _codec()[0].encode({name: _packed(x) for name, x in arrays.items()})
 
 
 def from_bytes(data: bytes) -> dict[str, NDArray[np.int64]]:
     """The arrays of `to_bytes`."""
     return {
         name: np.frombuffer(raw, dtype).astype(np.int64).reshape(shape)
-        for name, (dtype, shape, raw) in _DECODER.decode(data).items()
+        for name, (dtype, shape, raw) in _codec()[1].decode(data).items()
     }
 
 
@@ -39,7 +49,8 @@ def concatenated(blobs: Sequence[bytes]) -> dict[str, tuple[NDArray[np.int64], N
 
     Reading a block of images at once costs a fraction of reading one after the other.
     """
-    found = [_DECODER.decode(data) for data in blobs]
+    decode = _codec()[1].decode
+    found = [decode(data) for data in blobs]
     return {name: _joined([x[name] for x in found]) for name in (found[0] if found else ())}
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
@@ -358,6 +357,8 @@ class Detections:
         mine = np.flatnonzero(place[self.det_class] >= 0)
         begin = np.searchsorted(place[self.det_class[mine]], np.arange(classes.size + 1))
         ranked, unit = self._ranked(a, begin, mine), self.det_image[mine]
+
+        from concurrent.futures import ThreadPoolExecutor
 
         def some(part: slice) -> tuple[Floats, Floats]:
             return resampled_detections(ranked, weights[part], unit, objects[part], cap)
