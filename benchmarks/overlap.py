@@ -32,7 +32,8 @@ from benchmarks._harness import Workload, peer, table
 import maskmeter
 from maskmeter.formats.panoptic import open_ids, read_ground_truth, read_prediction
 from maskmeter.metrics.instances import object_accuracy, over_classes, pq
-from maskmeter.statistics.overlap import concatenate, overlap
+from maskmeter.statistics.instances import overlap
+from maskmeter.statistics.overlap import concatenate
 from maskmeter.statistics.segments import overlap_of_segments
 
 Map = NDArray[Any]

@@ -1,10 +1,11 @@
 // Joint counts, components, floods, graphs and orders.
 #include "components.hpp"
-#include "fingerprints.hpp"
 #include "flood.hpp"
 #include "joint_counts.hpp"
+#include "joint_table.hpp"
 #include "label_runs.hpp"
 #include "memory.hpp"
+#include "object_order.hpp"
 #include "order.hpp"
 #include "python.hpp"
 #include "resample.hpp"
@@ -32,50 +33,64 @@ Table table(const std::vector<maskmeter::PairCount>& pairs) {
     return Table(data, {3, n}, owner);
 }
 
-Table joint_counts(const In& a, const In& b, std::optional<Mask> mask, const std::optional<std::string>& path) {
+std::vector<maskmeter::PairCount> counted(const In& a, const In& b, const std::optional<Mask>& mask, const std::optional<std::string>& path) {
     if (a.size() != b.size() || (mask && mask->size() != a.size()))
         throw std::invalid_argument("the arrays must have the same size");
     const auto left = labels(a), right = labels(b);
     const auto& chosen = path ? maskmeter::path_named(*path) : maskmeter::paths().front();
-    std::vector<maskmeter::PairCount> pairs;
-    {
-        nb::gil_scoped_release free;
-        pairs = maskmeter::joint_counts(left, right, mask ? mask->data() : nullptr, a.size(), chosen);
-    }
-    return table(pairs);
+    nb::gil_scoped_release free;
+    return maskmeter::joint_counts(left, right, mask ? mask->data() : nullptr, a.size(), chosen);
 }
 
-Table joint_runs(const Longs& ends_a, const Longs& labels_a, const Longs& ends_b, const Longs& labels_b) {
+std::vector<maskmeter::PairCount> counted_runs(const Longs& ends_a, const Longs& labels_a, const Longs& ends_b, const Longs& labels_b) {
     const std::size_t n = ends_a.size(), m = ends_b.size();
     if (labels_a.size() != n || labels_b.size() != m) throw std::invalid_argument("each run has one end and one label");
     if ((n ? ends_a.data()[n - 1] : 0) != (m ? ends_b.data()[m - 1] : 0)) throw std::invalid_argument("the maps must have the same size");
-    std::vector<maskmeter::PairCount> pairs;
-    {
-        nb::gil_scoped_release free;
-        pairs = maskmeter::joint_runs(ends_a.data(), labels_a.data(), n, ends_b.data(), labels_b.data(), m);
-    }
-    return table(pairs);
+    nb::gil_scoped_release free;
+    return maskmeter::joint_runs(ends_a.data(), labels_a.data(), n, ends_b.data(), labels_b.data(), m);
 }
 
-using Prints = nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>;
+Table joint_counts(const In& a, const In& b, std::optional<Mask> mask, const std::optional<std::string>& path) {
+    return table(counted(a, b, mask, path));
+}
 
-// What the nodes begin with is their fact; edge e joins two of them, below `nodes`.
-Prints fingerprints(const nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>& facts, const Longs& here, const Longs& there,
-                   const Longs& edge_facts, unsigned rounds) {
-    const std::size_t nodes = facts.size(), edges = edge_facts.size();
-    if (here.size() != edges || there.size() != edges) throw std::invalid_argument("each edge has two ends and one fact");
-    for (std::size_t e = 0; e < edges; ++e)
-        if (static_cast<std::uint64_t>(here.data()[e]) >= nodes || static_cast<std::uint64_t>(there.data()[e]) >= nodes)
-            throw std::invalid_argument("an edge ends at a node that is not there");
-    std::unique_ptr<std::uint64_t[]> own(new std::uint64_t[nodes]);
+Table joint_runs(const Longs& ends_a, const Longs& labels_a, const Longs& ends_b, const Longs& labels_b) {
+    return table(counted_runs(ends_a, labels_a, ends_b, labels_b));
+}
+
+nb::tuple as_table(const std::vector<maskmeter::PairCount>& pairs) {
+    auto t = maskmeter::joint_table(pairs);
+    return nb::make_tuple(handed_over(std::move(t.rows)), handed_over(std::move(t.row_totals)), handed_over(std::move(t.columns)),
+                          handed_over(std::move(t.column_totals)), handed_over(std::move(t.row)), handed_over(std::move(t.column)),
+                          handed_over(std::move(t.count)));
+}
+
+nb::tuple joint_table(const In& a, const In& b, std::optional<Mask> mask) { return as_table(counted(a, b, mask, {})); }
+
+nb::tuple joint_table_of_runs(const Longs& ends_a, const Longs& labels_a, const Longs& ends_b, const Longs& labels_b) {
+    return as_table(counted_runs(ends_a, labels_a, ends_b, labels_b));
+}
+
+// The order of the objects of one image. Columns of the ground truth: sizes, classes, boundaries, crowds; of the prediction:
+// sizes, classes, boundaries, pixels on void, and scores; of the pairs: both places, pixels, boundaries, centred.
+nb::tuple object_order(const std::array<Longs, 4>& gt, const std::array<Longs, 4>& pred, const Column<double>& score,
+                       const std::array<Longs, 5>& pairs, unsigned rounds) {
+    const std::size_t n = gt[0].size(), m = pred[0].size(), k = pairs[0].size();
+    const auto all_of = [](const auto& columns, std::size_t size) { return std::all_of(columns.begin(), columns.end(), [=](const auto& x) { return x.size() == size; }); };
+    if (!all_of(gt, n) || !all_of(pred, m) || score.size() != m || !all_of(pairs, k)) throw std::invalid_argument("columns of one side have one length");
+    for (std::size_t e = 0; e < k; ++e)
+        if (static_cast<std::uint64_t>(pairs[0].data()[e]) >= n || static_cast<std::uint64_t>(pairs[1].data()[e]) >= m)
+            throw std::invalid_argument("a pair has an object that is not there");
+    maskmeter::ObjectOrder found;
     {
         nb::gil_scoped_release free;
-        std::copy_n(facts.data(), nodes, own.get());
-        maskmeter::fingerprints(own.get(), nodes, here.data(), there.data(), edge_facts.data(), edges, rounds);
+        const maskmeter::ObjectFacts left{n, gt[0].data(), gt[1].data(), gt[2].data(), gt[3].data(), nullptr, nullptr};
+        const maskmeter::ObjectFacts right{m, pred[0].data(), pred[1].data(), pred[2].data(), nullptr, pred[3].data(), score.data()};
+        const maskmeter::ObjectPairs both{k, pairs[0].data(), pairs[1].data(), pairs[2].data(), pairs[3].data(), pairs[4].data()};
+        found = maskmeter::ObjectOrdering(left, right, both).in(rounds);
     }
-    auto* data = own.release();
-    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<std::uint64_t*>(p); });
-    return Prints(data, {nodes}, owner);
+    return nb::make_tuple(handed_over(std::move(found.gt)), handed_over(std::move(found.pred)), handed_over(std::move(found.pair)),
+                          handed_over(std::move(found.pair_gt)), handed_over(std::move(found.pair_pred)));
 }
 
 // The instruction sets of this machine that joint_counts has a path for, the best first.
@@ -176,12 +191,16 @@ void bind_counts(nb::module_& m) {
           "The connected components of equal label, numbered from 1 in the order of their first pixels; 0 is background.");
     m.def("flood", &flood, "step"_a, "object"_a, "steps"_a, "objects"_a, "connectivity"_a, "pairs"_a,
           "Components as pixels appear: rows (components, touching, found) by step, and what components and objects share.");
-    m.def("fingerprints", &fingerprints, "facts"_a, "here"_a, "there"_a, "edge_facts"_a, "rounds"_a,
-          "For each node of a graph 64 bits made of its fact and of what lies around it, whatever the nodes are numbered.");
+    m.def("object_order", &object_order, "gt"_a, "pred"_a, "score"_a, "pairs"_a, "rounds"_a,
+          "The order of the objects of one image and of their pairs, made of what they are and never of their ids.");
     m.def("joint_runs", &joint_runs, "ends_a"_a, "labels_a"_a, "ends_b"_a, "labels_b"_a,
           "The joint counts of two maps that are given as runs.");
     m.def("joint_counts", &joint_counts, "a"_a, "b"_a, "mask"_a.none() = nb::none(), "path"_a.none() = nb::none(),
           "The pairs (a, b) that occur, in ascending order, and how many pixels carry each: rows a, b, counts.");
+    m.def("joint_table", &joint_table, "a"_a, "b"_a, "mask"_a.none() = nb::none(),
+          "The joint counts as a sparse table: rows, their totals, columns, theirs; of each pair its row, its column and its count.");
+    m.def("joint_table_of_runs", &joint_table_of_runs, "ends_a"_a, "labels_a"_a, "ends_b"_a, "labels_b"_a,
+          "The same of two maps that are given as runs.");
     m.def("lexsort", &lexsort, "keys"_a, "The order of rows by several keys, the last first; equal rows as they come.");
     m.def("keep_freed_memory", &maskmeter::keep_freed_memory, "Let this process use freed memory again for large blocks.");
     m.def("weighted_sums", &weighted_sums, "weights"_a, "rows"_a, "weights @ rows, added in the order of the rows.");

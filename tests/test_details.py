@@ -17,7 +17,7 @@ import maskmeter as mm
 from maskmeter.cli import main
 from maskmeter.segments import Segment
 from maskmeter.statistics.details import Wanted, distance
-from maskmeter.statistics.overlap import overlap
+from maskmeter.statistics.instances import overlap
 from maskmeter.statistics.segments import overlap_of_segments
 
 MAPS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -86,24 +89,50 @@ def test_runs_of_maps_of_different_size_are_refused() -> None:
         kernels.joint_counts(runs_of(np.zeros(3, np.int64)), runs_of(np.zeros(4, np.int64)))
 
 
-@given(data=st.data(), nodes=st.integers(1, 12), rounds=st.integers(0, 4))
-def test_fingerprints(data: st.DataObject, nodes: int, rounds: int) -> None:
-    """Equal to the twin, and the same for each node however nodes and edges are numbered."""
-    facts = data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=nodes, max_size=nodes))
-    node = st.integers(0, nodes - 1)
-    edges = data.draw(st.lists(st.tuples(node, node, st.integers(-(2**63), 2**63 - 1)), max_size=20))
-    found = made(facts, edges, rounds)
-    assert found == twin.fingerprints(facts, edges, rounds)
-    to = data.draw(st.permutations(range(nodes)))
-    other = made([facts[to.index(k)] for k in range(nodes)], [(to[h], to[t], f) for h, t, f in edges[::-1]], rounds)
-    assert [other[to[k]] for k in range(nodes)] == found
+def test_joint_tables() -> None:
+    a, b = np.array([[0, 0, 5], [2**40, 5, 5]]), np.array([[7, -1, 7], [7, 300, 7]])
+    for maps in ((a, b), (runs_of(a.ravel()), runs_of(b.ravel()))):
+        t = kernels.joint_table(*maps)
+        assert t.rows.tolist() == [0, 5, 2**40] and t.row_totals.tolist() == [2, 3, 1]
+        assert t.columns.tolist() == [-1, 7, 300] and t.column_totals.tolist() == [1, 4, 1]
+        assert list(zip(t.row.tolist(), t.column.tolist(), t.pixels.tolist(), strict=True)) == [
+            (0, 0, 1), (0, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1)
+        ]  # fmt: skip
+    assert [x.size for x in kernels.joint_table(a[:0], b[:0])] == [0] * 7
+    assert kernels.joint_table(a, b, a == 5).pixels.tolist() == [2, 1]
 
 
-def made(facts: list[int], edges: list[tuple[int, int, int]], rounds: int) -> list[int]:
-    here, there, fact = np.array(edges, np.int64).reshape(-1, 3).T
-    return kernels.fingerprints(np.array(facts, np.uint64), here, there, fact, rounds).tolist()
+SMALL = st.integers(0, 3)
+SCORES = st.sampled_from([math.nan, -1.0, 0.5])
 
 
-def test_edges_end_at_nodes() -> None:
+@given(data=st.data(), rounds=st.integers(0, 3))
+def test_object_order(data: st.DataObject, rounds: int) -> None:
+    """Equal to the twin, and the same objects in the same order however they are numbered."""
+    gt = data.draw(st.lists(st.tuples(SMALL, SMALL, SMALL, st.integers(0, 1)), max_size=6))
+    pred = data.draw(st.lists(st.tuples(SMALL, SMALL, SMALL, SMALL, SCORES), max_size=6))
+    places = st.tuples(st.integers(0, max(len(gt) - 1, 0)), st.integers(0, max(len(pred) - 1, 0)))
+    meet = st.dictionaries(places, st.tuples(SMALL, SMALL, st.integers(0, 1)), max_size=8 if gt and pred else 0)
+    pairs = [(*at, *shared) for at, shared in data.draw(meet).items()]
+    found = ordered(gt, pred, pairs, rounds)
+    assert found == twin.object_order(gt, pred, pairs, rounds)
+    to, of = data.draw(st.permutations(range(len(gt)))), data.draw(st.permutations(range(len(pred))))
+    moved = [(to.index(g), of.index(p), *shared) for g, p, *shared in pairs][::-1]
+    again = ordered([gt[i] for i in to], [pred[i] for i in of], moved, rounds)
+    for side, moves, one, other in ((gt, to, again[0], found[0]), (pred, of, again[1], found[1])):
+        sizes_and_more = [(x[0], *x[2:4]) for x in side]  # classes count by whether they are equal
+        assert [sizes_and_more[moves[i]] for i in one] == [sizes_and_more[i] for i in other]
+
+
+def ordered(gt: list[Any], pred: list[Any], pairs: list[Any], rounds: int) -> tuple[list[int], ...]:
+    g, p, n = (np.array(x, float).reshape(-1, width).T for x, width in ((gt, 4), (pred, 5), (pairs, 5)))
+    whole = [[column.astype(np.int64) for column in x] for x in (g, p[:4], n)]
+    return tuple(x.tolist() for x in kernels.object_order(whole[0], whole[1], p[4], whole[2], rounds))
+
+
+def test_columns_of_objects_belong_together() -> None:
     with pytest.raises(ValueError, match="not there"):
-        made([1, 2], [(0, 2, 5)], 1)
+        ordered([(1, 1, 0, 0)], [(1, 1, 0, 0, 0.5)], [(0, 1, 1, 0, 0)], 1)
+    one = [np.ones(1, np.int64)]
+    with pytest.raises(ValueError, match="one length"):
+        kernels.object_order(one * 4, one * 4, np.ones(2), one * 5, 1)

@@ -32,7 +32,7 @@ from maskmeter.statistics.by_class import ClassScores, ImageClassScores
 from maskmeter.statistics.class_scores import class_scores
 from maskmeter.statistics.confusion import confusion, count_labels
 from maskmeter.statistics.image_scores import ImageScores
-from maskmeter.statistics.overlap import overlap
+from maskmeter.statistics.instances import overlap
 from maskmeter.statistics.scored_overlaps import boundary_detections, detections, encounters
 from maskmeter.statistics.scores import scores
 from maskmeter.statistics.surface import surface

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 import maskmeter as mm
 from maskmeter.rle import from_arrays
-from maskmeter.statistics.overlap import overlap
+from maskmeter.statistics.instances import overlap
 
 from .reference.overlap import matched, table
 

@@ -16,7 +16,8 @@ from maskmeter import matching
 from maskmeter.errors import UsageError
 from maskmeter.fates import fates, recall_by_size
 from maskmeter.matching import CONVENTIONS, Rules, match, rules
-from maskmeter.statistics.overlap import concatenate, of_objects, overlap
+from maskmeter.statistics.instances import overlap
+from maskmeter.statistics.overlap import concatenate, of_objects
 from reference import overlap as twin
 
 MAPS = arrays(np.int64, (4, 5), elements=st.integers(0, 4))

@@ -14,11 +14,13 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from maskmeter import matching
 from maskmeter.errors import LabelError, MergeError, UsageError
 from maskmeter.labels import Label, LabelSet
-from maskmeter.metrics import METRICS, instances, partitions
+from maskmeter.metrics import METRICS, _tally, instances, partitions
 from maskmeter.statistics.components import NEIGHBOURS, components
-from maskmeter.statistics.overlap import Overlap, concatenate, overlap
+from maskmeter.statistics.instances import overlap
+from maskmeter.statistics.overlap import Overlap, concatenate
 
 IDS = np.array([0, 3, 7, 250, 70000, 2**40, 2**62 + 1])
 MAPS = arrays(np.int64, (5, 6), elements=st.integers(0, 6))
@@ -168,7 +170,7 @@ CROWD = dict[str, Any](gt_classes={1: 1, 5: 1, 6: 2}, pred_classes={1: 1, 2: 1, 
 
 def test_crowds_are_not_looked_for_and_excuse() -> None:
     o = overlap([1, 1, 5, 5, 5, 6, 6], [1, 1, 2, 2, 0, 3, 3], **CROWD)
-    t = instances.tally(o, 0.5, instances.rules(None))
+    t = _tally.tally(o, 0.5, matching.rules(None))
     assert (t.tp.tolist(), t.fp.tolist(), t.fn.tolist()) == ([1, 1], [0, 0], [0, 0])
     assert o.without_crowds.gt_id.size == 2
     assert instances.aji.compute(o) == {1: 1.0, 2: 1.0}
@@ -178,8 +180,8 @@ def test_crowds_are_not_looked_for_and_excuse() -> None:
 def test_the_last_crowd_excuses_under_panoptic() -> None:
     maps = [1, 1, 1, 2, 2, 2], [3, 3, 3, 4, 4, 4]
     o = overlap(*maps, gt_classes={1: 1, 2: 1}, pred_classes={3: 1, 4: 1}, crowd=[2, 1])
-    assert instances.tally(o, 0.5, instances.rules(None)).fp.tolist() == [0]
-    assert instances.tally(o, 0.5, instances.rules("panoptic")).fp.tolist() == [1]
+    assert _tally.tally(o, 0.5, matching.rules(None)).fp.tolist() == [0]
+    assert _tally.tally(o, 0.5, matching.rules("panoptic")).fp.tolist() == [1]
 
 
 def test_classes_from_a_map_a_table_and_a_divisor_agree() -> None:

@@ -23,10 +23,12 @@ import maskmeter as mm
 from maskmeter.cli import main
 from maskmeter.formats.panoptic import ids_of_colors
 from maskmeter.labels import Label, LabelSet
-from maskmeter.metrics.instances import rules, tally
+from maskmeter.matching import rules
+from maskmeter.metrics._tally import tally
 from maskmeter.run import evaluate, open_run
 from maskmeter.segments import Segment
-from maskmeter.statistics.overlap import concatenate, overlap
+from maskmeter.statistics.instances import overlap
+from maskmeter.statistics.overlap import concatenate
 from maskmeter.statistics.segments import overlap_of_segments
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -20,7 +20,7 @@ from maskmeter.cli import main
 from maskmeter.metrics import ap, ap50, parse
 from maskmeter.run import evaluate, open_run
 from maskmeter.statistics.detections import Detections, area_under
-from maskmeter.statistics.overlap import overlap
+from maskmeter.statistics.instances import overlap
 from maskmeter.statistics.scored_overlaps import CITYSCAPES, of_overlap
 
 CAR, PERSON, ROAD = 26, 24, 7

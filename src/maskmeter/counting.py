@@ -29,8 +29,9 @@ from .shapes import View, count_shapes, joined, views
 from .statistics.confusion import MAX_CLASSES, VOID, LabelCounts, Reading, count_labels
 from .statistics.details import Wanted
 from .statistics.image_scores import ImageScores
+from .statistics.instances import overlap
 from .statistics.object_scores import ObjectScores
-from .statistics.overlap import Overlap, overlap
+from .statistics.overlap import Overlap
 from .statistics.score_maps import GREATEST, logistic
 from .statistics.scores import Scores, scores
 from .statistics.shape import Need, Needs

@@ -42,9 +42,10 @@ from .statistics.details import Wanted
 from .statistics.detections import Detections
 from .statistics.encounters import KINDS, SPECIAL, Encounters
 from .statistics.image_scores import ImageScores
+from .statistics.instances import overlap
 from .statistics.measured import Measured
 from .statistics.object_scores import ObjectScores
-from .statistics.overlap import STUFF, THING, Overlap, overlap
+from .statistics.overlap import STUFF, THING, Overlap
 from .statistics.scores import Scores
 from .statistics.segments import overlap_of_segments
 from .statistics.shape import Need, Needs

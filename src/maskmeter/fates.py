@@ -63,7 +63,7 @@ class Fate(NamedTuple):
 def fates(o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT) -> list[Fate]:
     """Every object of both sides, ground truth first, by image and id.
 
-    >>> from maskmeter.statistics.overlap import overlap
+    >>> from maskmeter.statistics.instances import overlap
     >>> o = overlap([1, 1, 1, 1, 0, 3, 3, 0], [1, 1, 2, 2, 0, 3, 3, 4])
     >>> [(f.side, f.id, f.fate) for f in fates(o, at=0.6)]  # doctest: +NORMALIZE_WHITESPACE
     [('gt', 1, 'split'), ('gt', 3, 'matched'),
@@ -138,7 +138,7 @@ def recall_by_size(
 
     `edges` are the sizes between bins; by default the quartiles of the sizes. The last bin has no upper end.
 
-    >>> from maskmeter.statistics.overlap import overlap
+    >>> from maskmeter.statistics.instances import overlap
     >>> recall_by_size(overlap([1, 0, 2, 2, 2], [0, 0, 2, 2, 2]), edges=[2])
     [(0.0, 2.0, 0, 1), (2.0, inf, 1, 1)]
     """

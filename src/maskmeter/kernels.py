@@ -53,16 +53,46 @@ def joint_counts(a: LabelArray, b: LabelArray, mask: NDArray[np.bool_] | None = 
     return rows[0], rows[1], rows[2]
 
 
-def fingerprints(
-    facts: NDArray[np.uint64], here: Ints, there: Ints, edge_facts: Ints, rounds: int
-) -> NDArray[np.uint64]:
-    """For each node of a graph 64 bits made of its fact and of what lies up to `rounds` edges around it.
+class JointTable(NamedTuple):
+    """Joint counts as a sparse table.
 
-    Edge e joins the nodes `here[e]` and `there[e]` and has a fact of its own. Numbering the nodes or edges in another
-    way moves the answers and changes none.
+    rows, columns                (R,), (C,) the labels of either map that occur, ascending
+    row_totals, column_totals    (R,), (C,) how often each does
+    row, column, pixels          (N,) of each pair of labels, in ascending order, its places and how often it occurs
     """
-    here, there, edge_facts = (np.ascontiguousarray(x) for x in (here, there, edge_facts))
-    return _native.fingerprints(facts, here, there, edge_facts, rounds)
+
+    rows: Ints
+    row_totals: Ints
+    columns: Ints
+    column_totals: Ints
+    row: Ints
+    column: Ints
+    pixels: Ints
+
+
+def joint_table(a: LabelArray, b: LabelArray, mask: NDArray[np.bool_] | None = None) -> JointTable:
+    """`joint_counts` as a sparse table."""
+    if isinstance(a, LabelRuns) and isinstance(b, LabelRuns) and mask is None:
+        return JointTable(*_native.joint_table_of_runs(a.ends, a.labels, b.ends, b.labels))
+    a, b = (x.array() if isinstance(x, LabelRuns) else x for x in (a, b))
+    return JointTable(*_native.joint_table(plain(a), plain(b), None if mask is None else plain(mask)))
+
+
+def object_order(
+    gt: Sequence[Ints], pred: Sequence[Ints], score: Floats, pairs: Sequence[Ints], rounds: int
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """The order of the objects of one image, and of their pairs, made of what they are and never of their ids.
+
+    gt      sizes, classes, pixels on boundaries, and which are crowds (not 0)
+    pred    sizes, classes, pixels on boundaries, and pixels on void
+    score   of the predictions; NaN where there is none
+    pairs   places of both objects, and what they share: pixels, pixels of boundaries, centres
+    rounds  how far, in steps from object to object, two objects must look alike to count as alike
+
+    Answers the places of the objects of each side, those of the pairs, and where the objects of these then are.
+    """
+    gt, pred, pairs = ([np.ascontiguousarray(x) for x in columns] for columns in (gt, pred, pairs))
+    return _native.object_order(gt, pred, np.ascontiguousarray(score), pairs, rounds)
 
 
 def components(labels: NDArray[Any], connectivity: int, background: int = 0) -> NDArray[np.int32]:

@@ -81,6 +81,16 @@ class LabelSet:
         return tuple(sorted(x.id for x in self.labels if not x.ignore))
 
     @cached_property
+    def averaged(self) -> tuple[bool, ...]:
+        """Of each class, whether it is in the means over classes."""
+        return tuple(self.by_id[c].average for c in self.classes)
+
+    @cached_property
+    def things(self) -> tuple[bool | None, ...]:
+        """Of each class, whether it is a thing; None where nobody said."""
+        return tuple(self.by_id[c].thing for c in self.classes)
+
+    @cached_property
     def ignored(self) -> tuple[int, ...]:
         """The ids of the void labels, ascending."""
         return tuple(sorted(x.id for x in self.labels if x.ignore))

@@ -123,7 +123,9 @@ def rules(
         raise UsageError(f"strict must be True or False, not {strict!r}")
     criterion = "ior" if criterion == "iot" else criterion
     given = {"criterion": criterion, "strict": strict, "method": method, "forgiven": forgiven}
-    return replace(CONVENTIONS.get(convention or "", default), **{k: v for k, v in given.items() if v is not None})
+    changed = {k: v for k, v in given.items() if v is not None}
+    known = CONVENTIONS.get(convention or "", default)
+    return replace(known, **changed) if changed else known
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,7 @@ class Matching:
 def match(o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT) -> Matching:
     """The matches whose score reaches `at`.
 
-    >>> from maskmeter.statistics.overlap import overlap
+    >>> from maskmeter.statistics.instances import overlap
     >>> m = match(overlap([7, 7, 0, 9, 9], [1, 1, 2, 2, 0]), at=0.5)
     >>> m.score.tolist(), len(m.missed), len(m.spurious)  # the second pair shares 1 of 3 pixels
     ([1.0], 1, 1)
@@ -160,20 +162,21 @@ def match(o: Overlap, at: float = 0.5, how: Rules = BY_DEFAULT) -> Matching:
 
 
 def _match(o: Overlap, at: float, how: Rules) -> Matching:
+    wanted = sought(o, how)
     if how.method == "many":
         chosen, score = _gathered(o, at, how)
     else:
         score = scores(o, how)
-        chosen = np.flatnonzero(o.comparable & sought(o, how)[o.pair_gt] & reaches(score, at, how))
+        chosen = (o.comparable & wanted[o.pair_gt] & reaches(score, at, how)).nonzero()[0]
         if _twice(o.pair_gt[chosen]) or _twice(o.pair_pred[chosen]):
             chosen = _one_to_one(o, score, chosen, at, how)
     gt, pred = o.pair_gt[chosen], o.pair_pred[chosen]
-    free_gt, free_pred = sought(o, how) & (o.gt_size >= how.forgiven), np.ones(o.pred_id.size, bool)
+    free_gt, free_pred = wanted & (o.gt_size >= how.forgiven), np.ones(o.pred_id.size, bool)
     free_gt[gt] = free_pred[pred] = False
     out = excused(o, how, at)
     return Matching(
         gt, pred, score[chosen].astype(np.float64),
-        np.flatnonzero(free_gt), np.flatnonzero(free_pred & ~out), np.flatnonzero(free_pred & out),
+        free_gt.nonzero()[0], (free_pred & ~out).nonzero()[0], (free_pred & out).nonzero()[0],
     )  # fmt: skip
 
 

@@ -126,7 +126,8 @@ from .statistics.class_scores import class_scores
 from .statistics.confusion import Confusion, confusion
 from .statistics.detections import Detections
 from .statistics.encounters import Encounters
-from .statistics.overlap import Overlap, overlap
+from .statistics.instances import overlap
+from .statistics.overlap import Overlap
 from .statistics.scored_overlaps import detections, encounters
 from .statistics.scores import CoarseScores, Scores, scores
 from .statistics.surface import Surface, surface

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import maskmeter as mm
-from maskmeter.metrics import instances
+from maskmeter import matching
+from maskmeter.metrics import _tally, instances
 from maskmeter.metrics.instances import (
     aji,
     mean_matched_iou,
@@ -27,7 +28,8 @@ from maskmeter.metrics.instances import (
     seg,
     sq,
 )  # fmt: skip
-from maskmeter.statistics.overlap import concatenate, overlap
+from maskmeter.statistics.instances import overlap
+from maskmeter.statistics.overlap import concatenate
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 
@@ -75,7 +77,7 @@ def test_stardist(gt: Map, pred: Map, criterion: str) -> None:
     o = overlap(gt, pred)
     for at in AT:
         theirs = matching(gt, pred, thresh=at, criterion=criterion)
-        t = instances.tally(o, at, instances.rules("stardist", criterion))
+        t = _tally.tally(o, at, matching.rules("stardist", criterion))
         assert (t.tp.item(), t.fp.item(), t.fn.item()) == (theirs.tp, theirs.fp, theirs.fn)
         how: dict[str, Any] = {"iou": at, "criterion": criterion, "convention": "stardist"}
         ours = [m.compute(o, **how) for m in (object_precision, object_recall, object_accuracy, object_f1)]
@@ -105,7 +107,7 @@ def test_cellpose(gt: Map, pred: Map) -> None:
     o = overlap(gt, pred)
     theirs, tp, fp, fn = metrics.average_precision(gt[None], pred[None], threshold=list(AT))
     for k, at in enumerate(AT):
-        t = instances.tally(o, at, instances.rules("cellpose"))
+        t = _tally.tally(o, at, matching.rules("cellpose"))
         assert (t.tp.item(), t.fp.item(), t.fn.item()) == (tp[k], fp[k], fn[k])
         assert object_accuracy.compute(o, iou=at, convention="cellpose") == theirs[k]
     if gt.any() and pred.any():
@@ -122,7 +124,7 @@ def test_cell_tracking_challenge(gt: Map, pred: Map, tmp_path: Path) -> None:
     labels, _, found, _, ious = match(str(tmp_path / "gt.tif"), str(tmp_path / "pred.tif"))
     o = overlap(gt, pred)
     assert seg.compute(o) == pytest.approx(sum(ious) / len(labels) if labels else np.nan, rel=1e-14, nan_ok=True)
-    assert instances.tally(o, 0.5, instances.rules("ctc")).tp.item() == len(found)
+    assert _tally.tally(o, 0.5, matching.rules("ctc")).tp.item() == len(found)
 
 
 @EACH

@@ -19,9 +19,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
+from maskmeter import matching
 from maskmeter.errors import UsageError
 from maskmeter.labels import Label, LabelSet
-from maskmeter.metrics import instances, parse
+from maskmeter.metrics import _tally, instances, parse
 from maskmeter.metrics.instances import (
     aji,
     aji_plus,
@@ -40,13 +41,14 @@ from maskmeter.metrics.instances import (
     splits,
     sq,
 )  # fmt: skip
-from maskmeter.statistics.overlap import Overlap, concatenate, overlap
+from maskmeter.statistics.instances import overlap
+from maskmeter.statistics.overlap import Overlap, concatenate
 from reference import overlap as twin
 
 MAPS = arrays(np.int64, (4, 5), elements=st.integers(0, 4))
 AT = st.sampled_from([0.2, 0.5, 0.55, 0.75, 1.0])
 NONE, ONE = [0, 0, 0], [0, 4, 4]
-CITYSCAPES = instances.rules("cityscapes")
+CITYSCAPES = matching.rules("cityscapes")
 SINGLE = 1e-6
 
 
@@ -77,7 +79,7 @@ def test_panoptic_against_the_twin(
     gt_classes = {i: c for i, c in enumerate(x, 1) if (a == i).any()}
     pred_classes = {i: c for i, c in enumerate(y, 1) if (b == i).any()}
     o = overlap(a, b, classes=[1, 2], gt_classes=gt_classes, pred_classes=pred_classes, ignore=0, crowd=sorted(crowds))
-    t = instances.tally(o, 0.5, instances.rules("panoptic"))
+    t = _tally.tally(o, 0.5, matching.rules("panoptic"))
     expected = twin.panoptic(a, b, gt_classes, pred_classes, crowds)
     for k, c in enumerate((1, 2)):
         score, tp, fp, fn = expected.get(c, (0.0, 0, 0, 0))
@@ -95,7 +97,7 @@ def test_cityscapes_and_semantickitti_against_their_twins(
     gt_classes = {i: c for i, c in enumerate(x, 1) if (a == i).any()}
     pred_classes = {i: c for i, c in enumerate(y, 1) if (b == i).any()}
     facts: dict[str, Any] = {"classes": [1, 2], "gt_classes": gt_classes, "pred_classes": pred_classes, "ignore": 0}
-    t = instances.tally(overlap(a, b, crowd=sorted(groups), **facts), at, replace(CITYSCAPES, regions=3))
+    t = _tally.tally(overlap(a, b, crowd=sorted(groups), **facts), at, replace(CITYSCAPES, regions=3))
     expected = twin.cityscapes(a, b, (gt_classes, pred_classes), groups, at, 3)
     for k, c in enumerate((1, 2)):
         assert (t.tp[k], t.fp[k], t.fn[k]) == expected.get(c, (0, 0, 0))
@@ -244,7 +246,7 @@ def stardist(o: Overlap, iou: float, criterion: str, values: dict[str, float]) -
         (object_precision, "precision"), (object_recall, "recall"), (object_f1, "f1"), (object_accuracy, "accuracy"),
     ):  # fmt: skip
         assert metric.compute(o, **choices) == values[name]
-    t = instances.tally(o, iou, instances.rules("stardist", criterion))
+    t = _tally.tally(o, iou, matching.rules("stardist", criterion))
     assert [t.tp.item(), t.fp.item(), t.fn.item()] == [values[k] for k in ("tp", "fp", "fn")]
     assert mean_matched_iou.compute(o, **choices) == pytest.approx(values["mean_matched_score"], rel=SINGLE)
     assert pq.compute(o, **choices) == pytest.approx(values["panoptic_quality"], rel=SINGLE)
@@ -292,7 +294,7 @@ def test_panoptic(shared_data: Path, expected: dict[str, Any]) -> None:
             found = metric.at(among=among, convention="panoptic").values(o)
             assert float(over_classes(metric, o, found)) == values["pq"][name][metric.name]
             assert np.isfinite(found).sum() == values["pq"][name]["n"]
-    t = instances.tally(o, 0.5, instances.rules("panoptic"))
+    t = _tally.tally(o, 0.5, matching.rules("panoptic"))
     for k, c in enumerate(o.classes.tolist()):
         assert [t.score[k], t.tp[k], t.fp[k], t.fn[k]] == values["per_cat"][str(c)]
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from maskmeter.metrics.partitions import adapted_rand_error, rand_index, voi_merge, voi_split
-from maskmeter.statistics.overlap import concatenate, overlap
+from maskmeter.statistics.instances import overlap
+from maskmeter.statistics.overlap import concatenate
 from reference import overlap as twin
 
 MAPS = arrays(np.int64, (4, 5), elements=st.integers(0, 4))

@@ -23,7 +23,7 @@ from maskmeter.report.findings import Findings
 from maskmeter.report.object_pictures import FATES, FILL, Objects, Volume, by_fate, outline
 from maskmeter.run import evaluate
 from maskmeter.statistics.confusion import LabelCounts, count_labels
-from maskmeter.statistics.overlap import overlap
+from maskmeter.statistics.instances import overlap
 from report.conftest import discs
 from report.page_parser import Parsed
 from report.test_page import PICTURE, SCORES

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..statistics.overlap import Overlap, overlap
+from ..statistics.instances import overlap
+from ..statistics.overlap import Overlap
 from ._metric import Metric
 
 QUARTILES = "quartiles"

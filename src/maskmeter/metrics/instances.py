@@ -34,23 +34,20 @@ classes there is one value. Pooled values sum counts and IoUs over all images, t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import UsageError
 from ..fates import best_pairs, covering_pairs, parts_of_gt, parts_of_pred
-from ..matching import BY_DEFAULT, Matching, Rules, assigned, match, rules, scores
-from ..statistics._sums import firsts
+from ..matching import BY_DEFAULT, Rules, assigned, scores
 from ..statistics.details import asked
-from ..statistics.overlap import STUFF, THING, Overlap, overlap
+from ..statistics.instances import overlap
+from ..statistics.overlap import STUFF, THING, Overlap
 from ._metric import Metric, Values, metric, ratio
 from ._sizes import sizes
+from ._tally import Asked, Quality, Tally, rules_of, tally, thresholds
 
 __all__ = [
     "aji", "aji_plus", "boundary_pq", "count_error", "mean_matched_iou", "merges", "object_accuracy", "object_f1",
@@ -80,97 +77,9 @@ def over_classes(metric: Metric[Overlap, Any], o: Overlap, values: Values) -> Va
     return total if metric.name in SUMMED else ratio(total, kept.sum(axis=-1))
 
 
-# Counts of matches
-
-
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """(..., K) matches, predictions without, objects without, and the sum of the matches' scores."""
-
-    overlap: Overlap
-    matching: Matching
-    how: Rules
-
-    @cached_property
-    def tp(self) -> Values:
-        return self._count("gt", self._first[0])
-
-    @cached_property
-    def fp(self) -> Values:
-        return self._count("pred", self.matching.spurious)
-
-    @cached_property
-    def fn(self) -> Values:
-        return self._count("gt", self.matching.missed)
-
-    @cached_property
-    def score(self) -> Values:
-        (gt, score), o = self._first, self.overlap
-        if self.how.declared:
-            turn = np.lexsort((o.gt_id[gt], o.gt_image[gt]))
-            gt, score = gt[turn], score[turn]
-        return o.total(score, o.gt_image[gt], o.gt_class[gt], in_turn=self.how.declared)
-
-    def found(self, low: float, high: float) -> Values:
-        """Objects of a size from `low` and below `high` that were found."""
-        return self._count("gt", self._of_size(self._first[0], low, high))
-
-    def objects(self, low: float, high: float) -> Values:
-        """All objects of that size, crowds aside."""
-        at = np.concatenate([self._first[0], self.matching.missed])
-        return self._count("gt", self._of_size(at, low, high))
-
-    def _of_size(self, at: NDArray[np.int64], low: float, high: float) -> NDArray[np.int64]:
-        size = self.overlap.gt_size[at]
-        return at[(size >= low) & (size < high)]
-
-    @cached_property
-    def _first(self) -> tuple[NDArray[np.int64], Values]:
-        """The objects that were found, and their scores; several fragments share one."""
-        first = firsts(self.matching.gt)
-        return self.matching.gt[first], self.matching.score[first]
-
-    def _count(self, side: str, at: NDArray[np.int64]) -> Values:
-        o = self.overlap
-        image, class_ = (o.gt_image, o.gt_class) if side == "gt" else (o.pred_image, o.pred_class)
-        return o.total(np.ones(at.size, np.int64), image[at], class_[at])
-
-
-def tally(o: Overlap, at: float, how: Rules) -> Tally:
-    """The counts at one threshold."""
-    return Tally(o, match(o, at, how), how)
-
-
-def thresholds(iou: float | str) -> list[float]:
-    """The IoU thresholds that a parameter names: `0.5`, or a range `0.5:0.95` in steps of 0.05, or `a:b:step`.
-
-    >>> thresholds("0.5:0.7:0.1")
-    [0.5, 0.6, 0.7]
-    """
-    if isinstance(iou, str) and (parts := re.fullmatch(r"([\d.e-]+):([\d.e-]+)(?::([\d.e-]+))?", iou)):
-        try:
-            low, high, step = float(parts[1]), float(parts[2]), float(parts[3] or 0.05)
-        except ValueError:
-            low = high = step = 0.0
-        if 0 < low < high <= 1 and 0 < step <= high - low:
-            return np.linspace(low, high, round((high - low) / step) + 1).tolist()
-    elif isinstance(iou, int | float) and not isinstance(iou, bool) and 0 < iou <= 1:
-        return [float(iou)]
-    raise UsageError(f"iou must be above 0 and at most 1, or a range such as 0.5:0.95, not {iou!r}")
-
-
-Asked = tuple[str | None, str, bool | None, str | None]
-"""Convention, criterion, strict and method, as a metric was given them."""
-
-
-def _rules(asked: Asked, default: Rules = BY_DEFAULT, min_pixels: int | None = None) -> Rules:
-    convention, criterion, strict, method = asked
-    return rules(convention, criterion if criterion != "iou" else None, strict, method, min_pixels, default)
-
-
 def _rate(o: Overlap, iou: float | str, asked: Asked, of: Callable[[Tally], Values]) -> Values:
     """A rate at one threshold, or its mean over a range of them."""
-    how, convention = _rules(asked), asked[0]
+    how, convention = rules_of(asked), asked[0]
     values = [of(tally(o, at, how)) for at in thresholds(iou)]
     value = values[0] if len(values) == 1 else np.mean(values, axis=0)
     if convention == "stardist":
@@ -304,7 +213,7 @@ def pq(
     >>> pq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 0.75 / (1 + 0 + 1/2)
     0.5
     """
-    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels)[0]
+    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels, lambda q: q.whole)
 
 
 @metric(overlap, per="class", wants=_wants)
@@ -322,7 +231,7 @@ def sq(
     >>> sq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])
     0.75
     """
-    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels)[1]
+    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels, lambda q: q.drawn)
 
 
 @metric(overlap, per="class", wants=_wants)
@@ -339,32 +248,21 @@ def rq(
     >>> rq([1, 1, 1, 0, 2], [1, 1, 1, 1, 0])  # 1 / (1 + 1/2)
     0.6666666666666666
     """
-    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels)[2]
+    return _quality(o, iou, among, (convention, criterion, strict, method), min_pixels, lambda q: q.found)
 
 
 def _quality(
-    o: Overlap, iou: float, among: str | None, asked: Asked, min_pixels: int | None = None
-) -> tuple[Values, Values, Values]:
-    """PQ, SQ and RQ."""
+    o: Overlap, iou: float, among: str | None, asked: Asked, min_pixels: int | None, of: Callable[[Quality], Values]
+) -> Values:
+    """PQ or a factor of it; Cityscapes has that of panopticapi."""
     convention = "panoptic" if asked[0] == "cityscapes" else asked[0]
-    how = _rules((convention, *asked[1:]), STRICT, min_pixels)
-    t = tally(o, thresholds(iou)[0], how)
-    half = t.tp + 0.5 * t.fp + 0.5 * t.fn
-    whole, drawn, found = ratio(t.score, half), ratio(t.score, t.tp), ratio(t.tp, half)
-    if convention == "panoptic":
-        drawn = np.where((t.tp == 0) & (half > 0), 0.0, drawn)
-    elif convention in ("stardist", "semantickitti"):
-        whole, drawn, found = (np.where(np.isnan(x), 0.0, x) for x in (whole, drawn, found))
-    elif convention == "monuseg":
-        drawn = t.score / (t.tp + 1e-6)
-    if convention in ("monuseg", "semantickitti"):
-        whole = drawn * found
+    how = rules_of((convention, *asked[1:]), STRICT, min_pixels)
+    values = of(Quality(tally(o, thresholds(iou)[0], how), convention))
     if among is None:
-        return whole, drawn, found
+        return values
     if among not in ("things", "stuff"):
         raise UsageError(f"among must be things or stuff, not {among!r}")
-    kept = o.thing == (THING if among == "things" else STUFF)
-    return np.where(kept, whole, np.nan), np.where(kept, drawn, np.nan), np.where(kept, found, np.nan)
+    return np.where(o.thing == (THING if among == "things" else STUFF), values, np.nan)
 
 
 @metric(overlap, per="class", wants=_wants_boundaries)
@@ -388,7 +286,7 @@ def boundary_pq(
     0.3333
     """
     asked(o, boundary=width)
-    return _quality(o, iou, among, (convention, "boundary", None, None))[0]
+    return _quality(o, iou, among, (convention, "boundary", None, None), None, lambda q: q.whole)
 
 
 # Overlaps of all objects at once

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..statistics._sums import counts
-from ..statistics.overlap import Overlap, overlap
+from ..statistics.instances import overlap
+from ..statistics.overlap import Overlap
 from ._metric import Values, metric, ratio
 
 __all__ = ["adapted_rand_error", "rand_index", "voi_merge", "voi_split"]

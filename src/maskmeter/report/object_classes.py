@@ -15,7 +15,7 @@ import numpy as np
 
 from ..evaluation import Row
 from ..metrics import Metric, pq, rq, sq
-from ..metrics.instances import tally
+from ..metrics._tally import tally
 from ..objects import rules_of
 from ..statistics.overlap import STUFF, THING
 from .findings import AT, BOTH, FOUND, RIGHT, Findings

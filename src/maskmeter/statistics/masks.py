@@ -50,7 +50,7 @@ def overlap_of_masks(
         pairs += [(g, k, c) for g, c in zip(at.tolist(), counts.tolist(), strict=True) if g >= 0]
     shared = np.array(pairs, np.int64).reshape(-1, 3)
     return of_objects(
-        {"id": table.ids, "class": table.classes, "size": table.sizes(place, n, place >= 0), "crowd": table.crowd},
+        {"id": table.ids, "class": table.classes, "size": table.spread(place, n), "crowd": table.crowd},
         {
             "id": np.arange(1, len(masks) + 1),
             "class": np.array([labels.id_of_source[c] for c, _, _ in masks], np.int64),

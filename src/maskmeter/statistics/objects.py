@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,10 @@ class Found:
     objects: NDArray[np.bool_]
     void: NDArray[np.bool_]
 
-    @property
+    @cached_property
     def place(self) -> Ints:
         """Of each id, its place among the objects."""
-        return np.cumsum(self.objects) - 1
+        return self.objects.cumsum() - 1
 
     def place_of(self, ids: Ints) -> Ints:
         """The places of these ids among the objects; -1 for what is none."""
@@ -111,10 +112,8 @@ class Side:
             out[wanted] = self._from_table(ids[wanted])
         elif self.divisor is not None:
             out[wanted] = np.where(ids >= self.divisor, ids // self.divisor, ids)[wanted]
-        elif self.class_map is not None:
-            out[wanted] = self._from_map(ids[wanted], counted)
         else:
-            out[wanted] = 1
+            out[wanted] = self._from_map(ids[wanted], counted)
         return out
 
     def _from_table(self, ids: Ints) -> Ints:
@@ -148,13 +147,16 @@ class Side:
     def found(self, ids: Ints, facts: Facts) -> Found:
         """What the ids are, under these facts. Raises LabelError for ids that cannot be right."""
         nameless = self._nameless(facts.void)
-        if strange := [i for i in ids[ids < 0].tolist() if i not in facts.background | nameless]:
+        skip = facts.background | nameless
+        if ids[:1].sum() < 0 and (strange := [i for i in ids[ids < 0].tolist() if i not in skip]):
             raise LabelError(
                 f"object id {strange[0]} in the {self.title} is negative; name it with ignore if it is void"
             )
-        classes = self.classes_of(ids, facts.counted, facts.background | nameless)
         void = among(ids, nameless)
-        if not self.classless:
+        if self.classless:
+            classes = np.ones(ids.size, np.int64)
+        else:
+            classes = self.classes_of(ids, facts.counted, skip)
             classes = as_declared(classes, facts.labels, facts.void, self.title)
             void |= among(classes, facts.void)
         return Found(ids, classes, ~void & ~among(ids, facts.background), void)

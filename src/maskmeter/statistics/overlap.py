@@ -18,26 +18,21 @@ them (`resampled`); formulas are written once, over sums with leading axes "..."
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LabelError, MergeError, UsageError
-from ..kernels import joint_counts, weighted_sums
+from ..errors import MergeError
+from ..kernels import weighted_sums
 from ..labels import LabelSet
-from ..masks import LabelMap, label_map, pair
 from ._codec import from_bytes, to_bytes
 from ._order import in_order
-from ._sums import counts, exact_sums, firsts, sums_in_turn
-from .components import components
-from .details import NOTHING, Found, Wanted, measured
-from .mask_sets import columnwise, is_masks, runs_of, shared
-from .objects import Facts, Side, crowds, declared, declared_areas, scores_of, sides
+from ._sums import counts, exact_sums, sums_in_turn
+from .details import NOTHING, Found
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -123,6 +118,8 @@ class Overlap:
     @cached_property
     def on_crowd(self) -> Ints:
         """(P,) pixels of a prediction that lie on crowds of its class."""
+        if not self.gt_crowd.any():
+            return np.zeros(self.pred_id.size, np.int64)
         crowd, pred = self.gt_crowd[self.pair_gt], self.pair_pred
         on = (crowd > 0) & (self.gt_class[self.pair_gt] == self.pred_class[pred])
         return counts(pred[on], self.pair_pixels[on], self.pred_id.size)
@@ -192,8 +189,8 @@ class Overlap:
         other, as a reference does whose sums depend on the order of its files.
         """
         k = 1 if class_ is None else self.classes.size
-        column = np.zeros(image.size, np.int64) if class_ is None or k == 1 else np.searchsorted(self.classes, class_)
         add = counts if values.dtype.kind != "f" else sums_in_turn if in_turn else exact_sums
+        column = 0 * image if class_ is None or k == 1 else np.searchsorted(self.classes, class_)
         if self.weights is None:
             sums = add(column, values, k)
         else:
@@ -308,11 +305,10 @@ def concatenate(parts: Sequence[Overlap]) -> Overlap:
 
 def _constant(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """The columns as one; a view of a single number where they hold no other."""
-    size = sum(x.size for x in columns)
-    first = next((x[:1] for x in columns if x.size), None)
-    if first is not None and all(np.array_equal(x, np.broadcast_to(first, x.shape), equal_nan=True) for x in columns):
-        return np.broadcast_to(first.copy(), (size,))
-    return np.concatenate(columns)
+    joined = np.concatenate(columns)
+    first = joined[:1]
+    same = joined == first if joined.dtype.kind == "i" else (joined == first) | (np.isnan(joined) & np.isnan(first))
+    return np.broadcast_to(first.copy(), joined.shape) if joined.size and same.all() else joined
 
 
 def _joined_facts(parts: Sequence[Overlap]) -> dict[str, Any]:
@@ -337,11 +333,10 @@ def _joined_facts(parts: Sequence[Overlap]) -> dict[str, Any]:
 
 def _facts(labels: LabelSet) -> dict[str, Any]:
     """What a set of labels says of the classes."""
-    found = [labels.by_id[c] for c in labels.classes]
     return {
         "classes": np.array(labels.classes, np.int64),
-        "averaged": np.array([x.average for x in found], bool),
-        "thing": np.array([UNSAID if x.thing is None else int(x.thing) for x in found], np.int64),
+        "averaged": np.array(labels.averaged, bool),
+        "thing": np.array([UNSAID if x is None else x for x in labels.things], np.int64),
     }
 
 
@@ -362,13 +357,11 @@ def of_objects(
 ) -> Overlap:
     """One image's statistic of its objects, given by their fields without the prefix, put in their order."""
     more = details or Found({}, {}, {}, NOTHING)
-    gt, pred = {**gt, **more.gt}, {**pred, **more.pred}
-    pair = {f: more.pair.get(f, np.zeros(pairs[0].size, np.int64)) for f in ("boundary", "centred")}
-    gt = {"class": np.ones(gt["id"].size, np.int64), "crowd": np.zeros(gt["id"].size, np.int64), **gt}
-    pred = {"class": np.ones(pred["id"].size, np.int64), "score": np.full(pred["id"].size, np.nan), **pred}
-    gt, pred = {"area": gt["size"], **gt}, {"void": np.zeros(pred["id"].size, np.int64), **pred}
-    gt, pred = ({"boundary": np.zeros(x["id"].size, np.int64), **x} for x in (gt, pred))
-    g_order, p_order, pair = in_order(gt, pred, {"gt": pairs[0], "pred": pairs[1], "pixels": pairs[2], **pair})
+    none, nothing, alone = (np.zeros(x.size, np.int64) for x in (gt["id"], pred["id"], pairs[0]))
+    gt = {"class": none + 1, "area": gt["size"], "crowd": none, "boundary": none, **gt, **more.gt}
+    pred = {"class": nothing + 1, "void": nothing, "boundary": nothing, "score": nothing + np.nan, **pred, **more.pred}
+    pair = {"gt": pairs[0], "pred": pairs[1], "pixels": pairs[2], "boundary": alone, "centred": alone, **more.pair}
+    g_order, p_order, pair = in_order(gt, pred, pair)
     facts = _facts(labels) if labels else _unsaid([1] if binary else {*gt["class"].tolist(), *pred["class"].tolist()})
     return Overlap(
         **{f"gt_{k}": v[g_order] for k, v in gt.items()},
@@ -377,157 +370,3 @@ def of_objects(
         **{f"pair_{k}": v for k, v in pair.items()}, pixels=np.array([pixels], np.int64),
         **facts, binary=binary, disjoint=disjoint, width=more.wanted.boundary, centres=more.wanted.centres,
     )  # fmt: skip
-
-
-# Measuring
-
-
-def overlap(
-    gt: Any,
-    pred: Any,
-    *,
-    classes: Iterable[int] | LabelSet | None = None,
-    gt_classes: Any = None,
-    pred_classes: Any = None,
-    divisor: int | None = None,
-    connectivity: int | None = None,
-    ignore: int | Iterable[int] | None = None,
-    background: int | None = 0,
-    crowd: Sequence[int] = (),
-    areas: Mapping[int, int] | None = None,
-    scores: Mapping[int, float] | None = None,
-    mask: Any = None,
-    boundary: float = 0.0,
-    centres: bool = False,
-    stack: bool = False,
-) -> Overlap:
-    """Find the objects of a pair of maps of ids and count what they share.
-
-    gt, pred      arrays of one shape, or `LabelMap`s; ids may be sparse and as large as 64 bits hold
-    classes       the classes that may occur; any other is an error
-    gt_classes    the class of each ground-truth object: an array of classes of the same shape, or id -> class
-    pred_classes  the same for the prediction; both or none
-    divisor       or class = id // divisor (see `objects`)
-    connectivity  the maps are semantic, and objects their connected components (4 or 8; in 3D 6, 18 or 26)
-    ignore        void: classes; ids where objects have no classes, or where the table of classes does not name them
-    background    the id that is no object; None where every id is one
-    crowd         ids of the ground truth that are crowds, in the order of the file
-    areas         sizes of ground-truth objects as a file declares them, where `gt_area` is to hold those
-    scores        confidence of predicted objects
-    mask          where given, only pixels where it is true are counted
-    boundary      also count the boundaries of objects, this share of the image diagonal wide (see `details`)
-    centres       also look where the centres of ground-truth objects lie
-    stack         both sides are stacks of boolean masks (N, ...), which may overlap one another
-
-    Lists of boolean arrays or of RLE dictionaries, and `rle.Masks`, are masks, too (see `mask_sets`); of the facts they
-    take scores alone, by the place of the mask from 1 on.
-
-    Raises LabelError for arrays that are not ids, differ in shape or hold negative ids, and for objects with
-    two classes or none.
-
-    >>> o = overlap([[7, 7, 0], [0, 9, 9]], [[1, 1, 1], [0, 0, 2]])
-    >>> o.gt_size.tolist(), sorted(o.pred_size.tolist()), o.pair_pixels.sum()
-    ([2, 2], [1, 3], np.int64(3))
-    """
-    if stack or is_masks(gt) or is_masks(pred):
-        given = (classes, gt_classes, pred_classes, divisor, connectivity, ignore, areas, mask)
-        if any(x is not None for x in given) or crowd or boundary or centres:
-            raise UsageError("masks that may overlap take no facts but scores")
-        return _of_mask_sets(gt, pred, scores)
-    if _is_pair(gt) or _is_pair(pred):
-        raise UsageError(
-            "a pair (class map, instance map) or (ids, {id: class}) is for Evaluation(task='panoptic').update; here "
-            "give the ids alone, and the classes as gt_classes= and pred_classes="
-        )
-    g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
-    pair(g, p)
-    a, b = _sides(g, p, gt_classes, pred_classes, divisor, connectivity, background)
-    labels = None if a.classless else declared(classes, g.labels)
-    nothing = {0} if connectivity else set[int]() if background is None else {background}
-    facts = Facts(labels, {*g.ignore, *(labels.ignored if labels else ())}, nothing, g.counted)
-    a = a.without_void(facts.void)
-    ids_a, ids_b, n = joint_counts(a.ids, b.ids, g.counted)
-    first = firsts(ids_a)
-    gt_ids, at_a = ids_a[first], np.cumsum(first) - 1
-    pred_ids, at_b = np.unique(ids_b, return_inverse=True)
-    x, y = a.found(gt_ids, facts), b.found(pred_ids, facts)
-
-    void = x.void[at_a]
-    both = x.objects[at_a] & y.objects[at_b]
-    gt_size = counts(at_a, n, gt_ids.size)[x.objects]
-    wanted, pairs = Wanted(boundary, centres), (x.place[at_a[both]], y.place[at_b[both]], n[both])
-    sizes = int(x.objects.sum()), int(y.objects.sum())
-    details = measured((a.ids, b.ids), (x.place_of, y.place_of), x.is_void, sizes, pairs[:2], wanted, g.counted)
-    gt_ids, gt_class, pred_ids = gt_ids[x.objects], x.classes[x.objects], pred_ids[y.objects]
-    return of_objects(
-        {
-            "id": gt_ids,
-            "class": gt_class,
-            "size": gt_size,
-            "crowd": crowds(gt_ids, gt_class, crowd, divisor, labels),
-            **({} if areas is None else {"area": declared_areas(gt_ids, gt_size, areas)}),
-        },
-        {
-            "id": pred_ids,
-            "class": y.classes[y.objects],
-            "size": counts(at_b[~void], n[~void], y.ids.size)[y.objects],
-            "void": counts(at_b[void], n[void], y.ids.size)[y.objects],
-            **({} if scores is None else {"score": scores_of(pred_ids, scores)}),
-        },
-        pairs,
-        int(n[~void].sum()),
-        labels,
-        a.classless,
-        details=details,
-    )
-
-
-def _is_pair(side: Any) -> bool:
-    """Whether a side is two things, and no map: ids with a table, or two maps, which would pass for a volume."""
-    if not isinstance(side, tuple | list) or len(side) != 2:
-        return False
-    if any(isinstance(x, Mapping | LabelMap) for x in side):
-        return True
-    arrays = isinstance(side, tuple) or all(hasattr(x, "shape") for x in side)
-    return arrays and all(np.ndim(x) > 1 for x in side)
-
-
-def _of_mask_sets(gt: Any, pred: Any, scores: Mapping[int, float] | None) -> Overlap:
-    (x, n, shape), (y, m, other) = runs_of(gt, "ground truth"), runs_of(pred, "prediction")
-    if shape is not None and other is not None and shape != other:
-        raise LabelError(f"masks of shape {shape} in the ground truth, {other} in the prediction")
-    if n and m and columnwise(gt) != columnwise(pred):
-        raise LabelError("one side is RLE and the other is not; give both as RLE or both as arrays")
-    ids = np.arange(1, m + 1)
-    told: dict[str, Any] = {} if scores is None else {"score": scores_of(ids, scores)}
-    return of_objects(
-        {"id": np.arange(1, n + 1), "size": counts(x[2], x[1] - x[0], n)},
-        {
-            "id": ids,
-            "size": counts(y[2], y[1] - y[0], m),
-            **told,
-        },
-        shared(x, y, (n, m)),
-        prod(shape or other or ()) if n or m else 0,
-        disjoint=False,
-    )
-
-
-def _sides(
-    g: LabelMap, p: LabelMap, gt_classes: Any, pred_classes: Any, divisor: int | None, connectivity: int | None,
-    background: int | None,
-) -> tuple[Side, Side]:  # fmt: skip
-    if connectivity is None:
-        if g.binary or p.binary:
-            raise LabelError(
-                "a boolean mask has no objects; say connectivity=4 or 8 (in 3D 6, 18 or 26) to take its connected "
-                "components, or give the ids of the objects as integers"
-            )
-        return sides(g.array, p.array, gt_classes, pred_classes, divisor)
-    if gt_classes is not None or pred_classes is not None or divisor is not None:
-        raise UsageError("with connectivity the maps are the classes; leave gt_classes, pred_classes and divisor away")
-    none = 0 if g.binary and p.binary else -(2**63) if background is None else background
-    (a, of_a), (b, of_b) = components(g.array, connectivity, none), components(p.array, connectivity, none)
-    if g.binary and p.binary:
-        return Side("ground truth", a), Side("prediction", b)
-    return Side("ground truth", a, table=of_a), Side("prediction", b, table=of_b)

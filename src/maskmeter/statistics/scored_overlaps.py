@@ -22,7 +22,8 @@ from ._sums import counts
 from .detection_rules import EVERY, Rules, rules_of
 from .detections import Detections, IoU, Judged, Objects, detections_of, judge
 from .encounters import Encounters, encounters_of
-from .overlap import Overlap, overlap
+from .instances import overlap
+from .overlap import Overlap
 
 __all__ = ["CITYSCAPES", "boundary_detections", "detections", "encounters", "of_overlap"]
 

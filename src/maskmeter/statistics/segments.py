@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelError
-from ..kernels import LabelArray, LabelRuns, joint_counts
+from ..kernels import LabelArray, LabelRuns, joint_table
 from ..labels import LabelSet
 from ..segments import VOID_ID, Segments
 from ._sums import counts
@@ -57,32 +57,33 @@ def overlap_of_segments(
     >>> o.gt_size.tolist(), o.pred_void.tolist(), o.pixels.tolist()
     ([1, 2], [0, 1], [3])
     """
-    a, b, n = joint_counts(gt, gt if pred is None else pred, counted)
-    if pred is None:
-        b = np.full_like(b, VOID_ID)
+    t = joint_table(gt, gt if pred is None else pred, counted)
+    pred_ids = np.full_like(t.columns, VOID_ID) if pred is None else t.columns
     known = None if labels is None else labels.ignoring(ignore)
     void = set(ignore) if known is None else set(known.ignored)
-    x = Table(a, segments[0], known, void, whole=counted is None)
-    y = Table(b, segments[1], known, void, whole=counted is None)
+    x = Table(t.rows, segments[0], known, void, whole=counted is None)
+    y = Table(pred_ids, segments[1], known, void, whole=counted is None)
     x.check("the ground truth", files[0])
     y.check("the prediction", files[1])
-    at_a, at_b = x.place(a), y.place(b)
-    in_pred, valid = at_b >= 0, at_a != VOID
-    both = (at_a >= 0) & in_pred
+    x_at, y_at = x.place(t.rows), y.place(pred_ids)
+    at_a, at_b = x_at[t.row], y_at[t.column]
+    both, on_void = (at_a >= 0) & (at_b >= 0), (at_a == VOID) & (at_b >= 0)
+    pairs = at_a[both], at_b[both], t.pixels[both]
     details = Found({}, {}, {}, wanted) if wanted == NOTHING else measured(
         _dense(gt, pred), (x.place, y.place), lambda ids: x.place(ids) == VOID,
-        (x.ids.size, y.ids.size), (at_a[both], at_b[both]), wanted, counted,
+        (x.ids.size, y.ids.size), pairs[:2], wanted, counted,
     )  # fmt: skip
+    size, void_size = x.spread(x_at, t.row_totals), counts(at_b[on_void], t.pixels[on_void], y.ids.size)
     return of_objects(
-        {"id": x.ids, "class": x.classes, "size": x.sizes(at_a, n, at_a >= 0), **x.declared(at_a, n)},
+        {"id": x.ids, "class": x.classes, "size": size, **x.declared(size)},
         {
             "id": y.ids,
             "class": y.classes,
-            "size": y.sizes(at_b, n, in_pred & valid),
-            "void": y.sizes(at_b, n, in_pred & ~valid),
+            "size": y.spread(y_at, t.column_totals) - void_size,
+            "void": void_size,
         },
-        (at_a[both], at_b[both], n[both]),
-        int(n[valid].sum()),
+        pairs,
+        int(t.row_totals[x_at != VOID].sum()),
         known,
         binary=False,
         details=details,
@@ -141,16 +142,17 @@ class Table:
         elsewhere = np.where(np.isin(ids, self.background), BACKGROUND, VOID) if self.background.size else VOID
         return np.where(found, at, elsewhere)
 
-    def sizes(self, at: Ints, n: Ints, among: NDArray[np.bool_]) -> Ints:
-        """The pixels of each object."""
-        return counts(at[among], n[among], self.ids.size)
+    def spread(self, at: Ints, n: Ints) -> Ints:
+        """Pixels of ids at these places as pixels of the objects."""
+        out = np.zeros(self.ids.size, np.int64)
+        out[at[at >= 0]] = n[at >= 0]
+        return out
 
-    def declared(self, at: Ints, n: Ints) -> dict[str, Ints]:
+    def declared(self, sizes: Ints) -> dict[str, Ints]:
         """What the file says of its segments: crowds, and areas where it has them."""
         if not self.whole:
             return {"crowd": self.crowd}
-        sizes = self.sizes(at, n, at >= 0).tolist()
-        area = [k if s.area is None else s.area for s, k in zip(self.segments, sizes, strict=True)]
+        area = [k if s.area is None else s.area for s, k in zip(self.segments, sizes.tolist(), strict=True)]
         return {"crowd": self.crowd, "area": np.array(area, np.int64)}
 
 
