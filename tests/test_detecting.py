@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from maskmeter import evaluate
+from maskmeter.asked import TWELVE
 from maskmeter.cli import main
-from maskmeter.evaluation import TWELVE
 from maskmeter.judging import read_detections
 from maskmeter.metrics import METRICS
 

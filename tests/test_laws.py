@@ -23,10 +23,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from maskmeter.columns import columns
 from maskmeter.errors import MergeError
-from maskmeter.evaluation import MICRO, Evaluation, columns
+from maskmeter.evaluation import MICRO, Evaluation
+from maskmeter.facts import Facts
 from maskmeter.metrics import METRICS, Metric, parse
-from maskmeter.readings import Facts
 from maskmeter.records import Record
 from maskmeter.statistics.by_class import ClassScores, ImageClassScores
 from maskmeter.statistics.class_scores import class_scores

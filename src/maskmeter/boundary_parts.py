@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .columns import Means
 from .errors import UsageError
-from .evaluation import Evaluation, Means, Over
+from .evaluation import Evaluation
 from .kernels import weighted_sums
 from .metrics import Metric, Values, trimap_iou
 from .metrics._metric import mean, ratio
-from .rows import Row
+from .rows import Over, Row
 from .statistics.bands import Bands
 from .statistics.confusion import Confusion
 from .statistics.measured import Measured

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from .class_files import FIELD, digest_at, open_masks, open_scores
 from .counting import Digests, Job, digest_of, region_of
 from .errors import DataError, LabelError, UsageError
+from .facts import Facts
 from .formats import address
 from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction
 from .labels import LabelSet
 from .masks import LabelMap, pair
 from .metrics import Metric, parse
-from .readings import Facts
 from .records import Record, Records
 from .statistics.by_class import ClassScores, ImageClassScores
 from .statistics.class_scores import class_scores

@@ -26,11 +26,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from .columns import Means
 from .errors import DataError, UsageError, printable
-from .evaluation import Evaluation, Means, Over
+from .evaluation import Evaluation
 from .labels import LabelSet
 from .metrics import Metric, Values, parse
 from .records import Record, Records
+from .rows import Over
 from .significance import holm, numbers, paired
 from .uncertainty import FEW
 

@@ -15,15 +15,16 @@ from typing import Any
 import msgspec
 
 from . import panoptic
+from .asked import boundaries_of, default_metrics, wanted_by
 from .deciding import STACK, Question, decide
 from .errors import DataError
-from .evaluation import Evaluation, boundaries_of, default_metrics, wanted_by
+from .evaluation import Evaluation
+from .facts import Facts
 from .labels import LabelSet
 from .metrics import parse
 from .metrics._sizes import by_size
 from .pairing import Pairing
 from .panoptic import Data
-from .readings import Facts
 from .records import Records
 from .results import store_results, write_results, write_rows
 from .statistics.details import NOTHING

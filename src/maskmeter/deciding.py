@@ -18,13 +18,13 @@ from .advisor import like_classes
 from .counting import FOREGROUND
 from .errors import DataError, UsageError
 from .evaluation import BLOCK, Evaluation
+from .facts import STACKED, Facts
 from .labels import LabelSet
 from .metrics import best_threshold
 from .metrics.curves import average_precision_error, region_metric, roc_auc_error
 from .pairing import Pairing
-from .readings import STACKED, Facts, Reading
 from .records import Records
-from .statistics.confusion import VOID, LabelCounts, LabelTable
+from .statistics.confusion import VOID, LabelCounts, LabelTable, Reading
 from .statistics.image_scores import ImageScores
 from .statistics.scores import Scores
 from .tasks import FEW, Choice, Side, choose

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from .counting import Digests, Job, digest_of
 from .deciding import Question
 from .errors import DataError, UsageError
+from .facts import Facts
 from .formats import address, located
 from .judging import BLOCK, Data, read, stamp
 from .metrics.detections import TWELVE, twelve
 from .pairing import Pair, Pairing
-from .readings import DETECTED, Facts
+from .readings import DETECTED
 from .records import Record
 from .statistics.detection_rules import COCO, FIXED, FIXES, LVIS, Rules
 from .statistics.detections import Detections, one_image

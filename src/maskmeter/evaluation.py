@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -21,34 +21,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._version import __version__
+from .arrays import overlap_of, shape_of, shapes_of, two_maps
+from .asked import QUALITY, default_metrics, needs_of, wanted_by
+from .columns import Means, among, columns, objects_behind
 from .errors import LabelError, MergeError, UsageError, printable
-from .formats.packings import PACKINGS, segments_of_maps
+from .facts import Facts
+from .formats.packings import PACKINGS
 from .labels import LabelSet
-from .masks import LabelMap, as_array, label_map, pair
-from .metrics import METRICS, Metric, Values, assd, hausdorff, masd, nsd, parse
-from .metrics._metric import mean
+from .masks import as_array, label_map, pair
+from .metrics import Metric, Values, parse
 from .metrics._sizes import sizes
-from .metrics.detections import TWELVE
-from .metrics.instances import over_classes
-from .readings import DETECTED, Facts, Objects, Segmented, source, statistics_of
+from .readings import DETECTED, Objects, Segmented, source, statistics_of
 from .records import Memory, Record, Records
 from .rows import Over, Row, Tabular
 from .sending import packed, unpacked
-from .shapes import SHAPES, count_shapes, views
-from .statistics.by_class import SUMS, AnyClassScores, ClassScores, CoarseClassScores, ImageClassScores
+from .statistics.by_class import SUMS, ClassScores, ImageClassScores
 from .statistics.components import pieces
-from .statistics.confusion import VOID, Confusion, LabelCounts, count_labels
-from .statistics.details import Wanted
-from .statistics.detections import Detections
-from .statistics.encounters import KINDS, SPECIAL, Encounters
-from .statistics.image_scores import ImageScores
-from .statistics.instances import overlap
+from .statistics.confusion import Confusion, LabelCounts, count_labels
 from .statistics.measured import Measured
-from .statistics.object_scores import ObjectScores
-from .statistics.overlap import STUFF, THING, Overlap
+from .statistics.overlap import Overlap
 from .statistics.scores import Scores
-from .statistics.segments import overlap_of_segments
-from .statistics.shape import Need, Needs
 from .statistics.units import Units
 from .tasks import FEW
 from .uncertainty import Draws, Interval, PixelMeans, Resampling, Sampler, draws
@@ -59,18 +51,7 @@ if TYPE_CHECKING:
     from .objects import ObjectRow
 
 MICRO = "(all classes together)"  # the column of decisions of all classes in one histogram
-QUALITY = ("pq", "sq", "rq")
 OBJECTS = ("instance", "panoptic")  # tasks
-SIZES = ("small", "medium", "large")
-HEADLINES = {
-    "cityscapes": ("ap", "ap50"),
-    "tide": (
-        "ap50",
-        *(f"ap_gain(kind={k})" for k in (*KINDS, *SPECIAL)),
-        *(f"detection_errors(kind={k})" for k in KINDS),
-    ),
-    "lvis": (*TWELVE[:6], "ap_rare", "ap_common", "ap_frequent", "ar_300", *TWELVE[9:]),
-}
 BLOCK = 4096  # images whose values are held at once
 VERSION = f"maskmeter:{__version__}"
 
@@ -166,14 +147,14 @@ class Evaluation(Tabular):
         if (group is None) == self.resampling.grouped and len(self.records):
             raise UsageError(f"image {printable(name)} has {'no' if group is None else 'a'} group, unlike those before")
         if self.facts.objects:
-            counts = self._overlap(gt, pred, mask, objects)
+            counts = overlap_of(gt, pred, mask, objects, self.facts, wanted_by(self.metrics))
             if self.pieces is None and counts.binary and counts.disjoint and "connectivity" not in objects:
                 few = 0 < counts.gt_id.size <= FEW
                 ids = label_map(gt).array if few else np.empty(0, np.int64)
                 self.pieces = name, pieces(np.where(np.isin(ids, counts.gt_id), ids, 0)), ids.ndim
-            files = PACKINGS[0] if _two_maps(gt) else ""
+            files = PACKINGS[0] if two_maps(gt) else ""
             self.facts = self.facts if self.facts.files == files else replace(self.facts, files=files)
-            self.add([Record(name, {Overlap.name: counts.to_bytes()}, _shape(gt))])
+            self.add([Record(name, {Overlap.name: counts.to_bytes()}, shape_of(gt))])
             self._group(name, group)
             return
         if objects:
@@ -201,7 +182,7 @@ class Evaluation(Tabular):
             reading = self.facts.reading
             reading.check(counts.a, "ground truth")
             reading.check(counts.b, "prediction")
-        statistics = {LabelCounts.name: counts.to_bytes(), **self._shapes(g, p, counts)}
+        statistics = {LabelCounts.name: counts.to_bytes(), **shapes_of(g, p, counts, self.facts, self._needs)}
         self.add([Record(name, statistics, g.array.shape, spacing=g.spacing or p.spacing)])
         self._group(name, group)
 
@@ -487,46 +468,10 @@ class Evaluation(Tabular):
         """Whether a metric of scores has a value for each class, their mean, and one of all decisions together."""
         return metric.statistic == Scores.name and self.facts.class_axis is not None
 
-    def _overlap(self, gt: Any, pred: Any, mask: Any, objects: dict[str, Any]) -> Overlap:
-        """What the objects of one pair share."""
-        wanted, facts = wanted_by(self.metrics), self.facts
-        panoptic = facts.task == "panoptic"
-        if _two_maps(gt) and _two_maps(pred):
-            told = facts.labels, facts.ignore
-            a = segments_of_maps(gt[0], gt[1], told[0], True, not panoptic, told[1])
-            b = segments_of_maps(pred[0], pred[1], told[0], False, not panoptic, told[1])
-            pair(label_map(a[0], counted=mask), label_map(b[0]))
-            region = label_map(a[0], counted=mask).counted
-            return overlap_of_segments(a[0], b[0], (a[1], b[1]), told[0], told[1], region, wanted=wanted)
-        if isinstance(gt, tuple) and isinstance(pred, tuple):
-            (gt, of_gt), (pred, of_pred) = gt, pred
-            objects = {"gt_classes": of_gt, "pred_classes": of_pred, **objects}
-        if panoptic and not {"gt_classes", "divisor", "connectivity"} & objects.keys():
-            raise UsageError(
-                "panoptic arrays have classes: give (class map, instance map) or (ids, {id: class}) a side"
-            )
-        if panoptic:
-            objects = {"background": None, **objects}
-        if not panoptic or "connectivity" not in objects:
-            objects = {"ignore": (*facts.ignore, *((0,) if panoptic else ())), **objects}
-        counted = {"boundary": wanted.boundary, "centres": wanted.centres}
-        return overlap(gt, pred, classes=facts.labels, mask=mask, **counted, **objects)
-
     def _takes_convention(self, metric: Metric[Any, Any]) -> bool:
         """Whether the run's convention is for this metric, which names none itself."""
         asked = self.facts.task == "panoptic" and self.facts.convention is not None
         return asked and metric.name in QUALITY and "convention" not in dict(metric.params)
-
-    def _shapes(self, gt: LabelMap, pred: LabelMap, counts: LabelCounts) -> dict[str, bytes]:
-        """The shapes that a metric asks for; the task is known here."""
-        if not self._needs:
-            return {}
-        reading = self.facts.reading
-        labels = np.unique(counts.a), np.unique(counts.b)
-        void = np.isin(gt.array, labels[0][reading.class_of(labels[0]) == VOID])
-        counted = gt.counted if not void.any() else ~void if gt.counted is None else ~void & gt.counted
-        known = views(reading, self.facts.task or "semantic", labels[0], None, frozenset(self.facts.positive))
-        return count_shapes(replace(gt, counted=counted), pred, labels, known, self._needs)
 
     @property
     def _declared_binary(self) -> bool:
@@ -569,11 +514,10 @@ class Evaluation(Tabular):
         none = Interval.none(len(titles))
         pooled = self.columns(metric, self.statistic(metric.statistic))
         infinite = self._infinite(metric)
+        objects = objects_behind(metric, self.statistic(metric.statistic), titles)
         overs: tuple[Over, Over] = ("pooled", "images")
         for over, values, ends in zip(overs, (pooled, mean), spread or (none, none), strict=True):
-            signature, behind = self.signature(metric, over), n
-            if over == "pooled" and (objects := self._objects_behind(metric)) is not None:
-                behind = objects
+            signature, behind = self.signature(metric, over), n if objects is None or over == "images" else objects
             for title, v, k, images, low, high, far, doubts in zip(
                 titles, values.tolist(), behind.tolist(), n.tolist(), ends.low.tolist(), ends.high.tolist(),
                 infinite.tolist(), ends.doubts, strict=True,
@@ -588,139 +532,3 @@ class Evaluation(Tabular):
             for _, stack in self.stacks(metric.statistic):
                 out += np.isinf(self.columns(metric, stack, finite=False)).sum(axis=0)
         return out
-
-    def _objects_behind(self, metric: Metric[Any, Any]) -> NDArray[np.int64] | None:
-        """How many objects of the ground truth a pooled value of each column stands on; None for other metrics."""
-        o = self.statistic(metric.statistic)
-        if isinstance(o, Detections | Encounters):
-            each = o.objects(metric.name.rpartition("_")[2])
-            return np.append(each, each.sum())[-len(self.titles(metric)) :]
-        if not isinstance(o, Overlap) or not metric.per_class:
-            return None
-        low, high = sizes(dict(metric.params).get("size"))
-        sized = (o.gt_crowd == 0) & (o.gt_size >= low) & (o.gt_size < high)
-        found = np.searchsorted(o.classes, o.gt_class[sized])
-        each = np.bincount(found, minlength=o.classes.size).astype(np.int64)
-        kept = {"things": o.thing == THING, "stuff": o.thing == STUFF}.get(str(dict(metric.params).get("among")))
-        total = each.sum() if kept is None else each[kept].sum()
-        titles = self.titles(metric)
-        return np.array([total]) if titles == [None] else np.append(each, total)
-
-
-def _two_maps(side: Any) -> bool:
-    """Whether a side is a class map and an instance map."""
-    return isinstance(side, tuple) and len(side) == 2 and not any(isinstance(x, Mapping) for x in side)
-
-
-def _shape(side: Any) -> tuple[int, ...]:
-    return tuple(as_array(side[0] if isinstance(side, tuple) else side).shape)
-
-
-def wanted_by(metrics: Iterable[Metric[Any, Any]]) -> Wanted:
-    """What the metrics need beside what is counted anyway. Raises UsageError for boundaries of two widths."""
-    needs = [m.needs for m in metrics]
-    widths = sorted({n["boundary"] for n in needs if "boundary" in n})
-    if len(widths) > 1:
-        raise UsageError(f"boundaries have one width in a run, and the metrics want {' and '.join(map(str, widths))}")
-    return Wanted(widths[0] if widths else 0.0, any("centres" in n for n in needs))
-
-
-def needs_of(metrics: Iterable[Metric[Any, Any]]) -> Needs:
-    """The statistics that these metrics ask for, which are not counted anyway, and all that they need to know."""
-    out: dict[str, tuple[Need, ...]] = {}
-    for m in metrics:
-        if m.statistic in SHAPES or m.statistic == ObjectScores.name:
-            out[m.statistic] = tuple(dict.fromkeys((*out.get(m.statistic, ()), m.need)))
-    return out
-
-
-def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
-    """What is computed where nobody asks: every metric without a required parameter of the families that fit.
-
-    Objects are matched at IoU 0.5, 0.75 and 0.9. Panoptic quality is there for all classes, things and stuff.
-    """
-    facts = facts or Facts()
-    if facts.task == "detection":
-        return [parse(name) for name in (*HEADLINES.get(facts.convention or "", TWELVE),)]
-    if facts.task == "panoptic":
-        return [METRICS[q].at(**at) for at in ({}, {"among": "things"}, {"among": "stuff"}) for q in QUALITY]
-    if Overlap.name in statistics_of(facts):
-        ranged = [m for m in METRICS.values() if m.statistic == Overlap.name and "iou" in m.defaults and not m.complete]
-        single = [m for m in METRICS.values() if m.statistic == Overlap.name and m.complete and not m.needs]
-        return [*(m.at(iou=iou) for iou in (0.5, 0.75, 0.9) for m in ranged), *single]
-    return [m for m in METRICS.values() if m.statistic in statistics_of(facts) and m.complete]
-
-
-BOUNDARIES: tuple[Metric[Any, Any], ...] = (hausdorff, hausdorff.at(percentile=95), assd, masd)
-
-
-def boundaries_of(records: Records) -> list[Metric[Any, Any]]:
-    """What is computed of volumes with spacing where nobody asks: `nsd` is at the coarsest spacing."""
-    coarsest = max((max(spacing) for spacing in records.spacings()), default=1.0)
-    return [*BOUNDARIES, nsd.at(tolerance=float(f"{coarsest:.6g}"))]
-
-
-def columns(metric: Metric[Any, Any], statistic: Any, finite: bool = True) -> Values:
-    """The metric's values with a last axis of columns, as `Evaluation.titles` names them.
-
-    `finite`: the diagonal of an image stands for infinite distances, as in means and pooled values.
-    """
-    if isinstance(statistic, Measured):
-        read = statistic.finite if finite else statistic.read
-        return read(metric.need, metric.values)
-    if isinstance(statistic, list):
-        return np.concatenate([_one(metric, each) for each in statistic])
-    if isinstance(statistic, ClassScores | CoarseClassScores):
-        return _over_classes(statistic, metric.values)
-    values = metric.values(statistic)
-    if not metric.per_class:
-        return values[..., None]
-    if metric.overall:
-        return values[..., -1:] if statistic.binary else values
-    if isinstance(statistic, Overlap) and not statistic.binary:
-        mean = over_classes(metric, statistic, values)[..., None]
-        return mean if among(metric) else np.append(values, mean, -1)
-    if isinstance(statistic, Overlap):
-        return values
-    return values[..., 1:2] if statistic.binary else values
-
-
-def _one(metric: Metric[Any, Any], statistic: Scores | ImageScores | ImageClassScores) -> Values:
-    """The value of one image, the exact one where it was kept."""
-    if isinstance(statistic, ImageClassScores):
-        return _over_classes(statistic, lambda s: _one(metric, s)[0, 0])[None]
-    exact = statistic.exact.get(str(metric)) if isinstance(statistic, ImageScores) else None
-    return np.reshape(metric.values(statistic) if exact is None else exact, (1, 1))
-
-
-def _over_classes(scores: AnyClassScores, value: Callable[[Any], Any]) -> Values:
-    """The value of each class, their mean over those where it is defined, and that of all decisions together."""
-    classes = np.stack([value(s) for s in scores.by_class.values()], axis=-1)
-    return np.concatenate([classes, mean(classes)[..., None], np.asarray(value(scores.together))[..., None]], axis=-1)
-
-
-def among(metric: Metric[Any, Any]) -> bool:
-    """Whether a metric is restricted to some classes: it has their mean alone, as its classes are those without it."""
-    return bool(dict(metric.params).get("among"))
-
-
-class Means:
-    """Means over images, fed a block at a time: the exact sum of the blocks' `np.sum`."""
-
-    def __init__(self) -> None:
-        self.n: NDArray[np.int64] | None = None
-        self._sums: list[Values] = []
-
-    def add(self, values: Values) -> None:
-        defined = ~np.isnan(values)
-        n = defined.sum(axis=0)
-        self.n = n if self.n is None else self.n + n
-        # Contiguous along the images, NumPy adds pairwise, as np.mean does.
-        self._sums.append(np.ascontiguousarray(np.where(defined, values, 0.0).T).sum(axis=1))
-
-    @property
-    def value(self) -> Values:
-        if self.n is None:
-            return np.full(1, math.nan)
-        total = np.array([math.fsum(block) for block in np.stack(self._sums).T.tolist()])
-        return np.where(self.n > 0, total / np.maximum(self.n, 1), math.nan)

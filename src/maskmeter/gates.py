@@ -25,8 +25,9 @@ from xml.etree import ElementTree as xml
 
 from .comparison import Comparison, Difference
 from .errors import UsageError, printable
-from .evaluation import Evaluation, Over, Row
+from .evaluation import Evaluation
 from .metrics import parse
+from .rows import Over, Row
 from .statistics.confusion import Confusion
 
 COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from .engines import cores
 from .errors import UsageError
+from .facts import Facts
 from .fates import Fate, fates
 from .formats.packings import NUMBERED, number_of
 from .labels import LabelSet
 from .matching import Rules, rules
-from .readings import Facts
 from .records import Record, Records
 from .reopening import Box, Unavailable, reopen
 from .statistics.overlap import Overlap

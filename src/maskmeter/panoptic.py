@@ -27,6 +27,7 @@ from .counting import Digests, Failure, Job, count_image, digest_of, region_of
 from .deciding import Question, file_notes
 from .errors import PairingError, UsageError
 from .evaluation import Evaluation
+from .facts import JSON, SCORED, Facts
 from .formats import address
 from .formats.labelsets import built_in
 from .formats.packings import PACKINGS, open_packed
@@ -36,7 +37,6 @@ from .labels import LabelSet
 from .masks import same_shape
 from .metrics import pq
 from .pairing import Pair, Pairing, find_pairs
-from .readings import JSON, SCORED, Facts
 from .records import Memory, Record, Records
 from .segments import Segments, told
 from .statistics.details import NOTHING, Wanted

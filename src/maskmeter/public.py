@@ -2,7 +2,7 @@
 
 # ruff: noqa: F401
 # pyright: reportUnusedImport=false
-from .evaluation import Evaluation, Row
+from .evaluation import Evaluation
 from .labels import Label, LabelSet
 from .masks import LabelMap, label_map
 from .metrics import (
@@ -122,6 +122,7 @@ from .metrics import (
     volume_difference,
 )  # fmt: skip
 from .rle import Masks
+from .rows import Row
 from .statistics.class_scores import class_scores
 from .statistics.confusion import Confusion, confusion
 from .statistics.detections import Detections

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from .comparison import check_alike, gains, headline, restricted
 from .errors import DataError, UsageError
-from .evaluation import Evaluation, Over
+from .evaluation import Evaluation
 from .metrics import Metric, Values, parse
+from .rows import Over
 from .significance import Ints, by_unit, numbers
 from .uncertainty import LEVEL
 

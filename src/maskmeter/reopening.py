@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
+from .facts import JSON, SCORED, STACKED, Facts
 from .formats import located
 from .formats.cityscapes import open_instances, open_masks
 from .formats.label_maps import open_label_map, open_stack
@@ -25,7 +26,7 @@ from .formats.packings import open_packed
 from .formats.panoptic import open_ids
 from .kernels import LabelRuns
 from .labels import LabelSet
-from .readings import JSON, SCORED, STACKED, Facts, source
+from .readings import source
 from .records import Record
 from .segments import Segments
 from .statistics.overlap import Overlap

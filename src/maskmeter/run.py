@@ -20,13 +20,15 @@ from typing import Any, Literal
 import msgspec
 
 from . import class_files, class_maps, detecting, panoptic, scored_masks
+from .asked import BOUNDARIES, default_metrics, needs_of, wanted_by
 from .concluding import Asked, clear, conclude, write
 from .counting import FOREGROUND, Counter, Jobs, ObjectPlan, Plan, StackPlan, digest_of
 from .deciding import STACK, Question, read_threshold
 from .engines import cores, size
 from .errors import DataError, PairingError, UsageError, printable
-from .evaluation import BOUNDARIES, Evaluation, default_metrics, needs_of, wanted_by
+from .evaluation import Evaluation
 from .execution import count_all
+from .facts import Facts
 from .formats import located
 from .formats.labelfile import read_labels
 from .formats.packings import PACKINGS
@@ -39,7 +41,6 @@ from .metrics._sizes import by_size, check
 from .pairing import Pair, Pairing, check_complete, find_pairs
 from .pairing import named as find_named
 from .progress import Bar, silent
-from .readings import Facts
 from .records import Memory, Records
 from .statistics.details import NOTHING, Wanted
 from .statistics.object_scores import ObjectScores

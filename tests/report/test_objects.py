@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskmeter.evaluation import Evaluation, default_metrics
+from maskmeter.asked import default_metrics
+from maskmeter.evaluation import Evaluation
+from maskmeter.facts import Facts
 from maskmeter.fates import Fate, fates
 from maskmeter.metrics import object_f1, object_precision, object_recall
-from maskmeter.readings import Facts
 from maskmeter.records import Record
 from maskmeter.reopening import NONE, Side
 from maskmeter.report import object_errors, objects, to_html, words

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from maskmeter.errors import FormatError
-from maskmeter.evaluation import Facts
+from maskmeter.facts import Facts
 from maskmeter.records import Record
 from maskmeter.report import pictures
 from maskmeter.report.photographs import NoPhotograph, photograph

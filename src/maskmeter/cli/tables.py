@@ -10,10 +10,10 @@ import numpy as np
 
 from ..advisor import advise, constant_accuracy
 from ..errors import printable
-from ..evaluation import Evaluation, Row
+from ..evaluation import Evaluation
 from ..labels import LabelSet
 from ..metrics import roc_auc
-from ..rows import as_markdown
+from ..rows import Row, as_markdown
 from ..statistics.confusion import Confusion
 from ..statistics.detections import Detections
 from ..statistics.overlap import Overlap

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import MICRO, Row
+from ..evaluation import MICRO
 from ..metrics import Metric, PrCurve, ReliabilityCurve, RocCurve, average_precision, ece, roc_auc
+from ..rows import Row
 from ..statistics.by_class import ClassScores
 from ..statistics.scores import Scores
 from . import words

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluation import Over, Row
 from ..metrics import Metric, dice, iou, precision, recall
+from ..rows import Over, Row
 from .findings import Findings, Kind
 from .page import fill
 

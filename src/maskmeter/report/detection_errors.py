@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..evaluation import Evaluation, Row
+from ..evaluation import Evaluation
 from ..metrics import ap50, ap_gain, detection_errors, detection_reliability
 from ..metrics.operating import chosen_score, counts_at
+from ..rows import Row
 from ..statistics.detections import Detections
 from ..statistics.encounters import KINDS, SPECIAL, Encounters
 from . import words

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import curve_bands
 from ..curve_bands import ScoreBands
-from ..evaluation import Evaluation, Over, Row
+from ..evaluation import Evaluation
 from ..labels import Color
 from ..metrics import (
     Metric,
@@ -45,6 +45,7 @@ from ..metrics import (
     splits,
     sq,
 )  # fmt: skip
+from ..rows import Over, Row
 from ..statistics.confusion import Confusion
 from ..statistics.detections import Detections
 from ..statistics.overlap import Overlap

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..advisor import constant_accuracy
-from ..evaluation import Over
 from ..matching import match
 from ..metrics import (
     Metric,
@@ -33,6 +32,7 @@ from ..metrics import (
     sq,
 )  # fmt: skip
 from ..metrics.instances import SUMMED
+from ..rows import Over
 from ..statistics.overlap import STUFF, THING
 from . import words
 from .findings import AT, BOTH, FOUND, RIGHT, Findings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..evaluation import Row
 from ..metrics.instances import SUMMED
+from ..rows import Row
 from .findings import Findings
 from .page import fill
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import Row
 from ..metrics import Metric, pq, rq, sq
 from ..metrics._tally import tally
 from ..objects import rules_of
+from ..rows import Row
 from ..statistics.overlap import STUFF, THING
 from .findings import AT, BOTH, FOUND, RIGHT, Findings
 from .page import fill

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation import Facts
+from ..facts import Facts
 from ..fates import Fate
 from ..labels import Color
 from ..records import Record

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import columns
+from ..columns import columns
 from ..fates import recall_by_size
 from ..metrics import Metric, Values, object_f1, object_precision, object_recall
 from . import words

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..class_maps import class_first, class_sources, greatest, open_class_scores
 from ..errors import DataError
-from ..evaluation import Facts
+from ..facts import Facts
 from ..formats import TooLarge, located
 from ..formats.label_maps import Opened, OpenedScores, open_prediction
 from ..labels import Color
