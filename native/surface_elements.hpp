@@ -44,14 +44,17 @@ struct Elements {
     // Of points: a place in `weights` for each; none where each counts one.
     std::vector<std::uint8_t> kind{};
     std::array<double, 256> weights{};
-    // Of triangles: those of cell k are start[k] to start[k + 1].
+    // Of triangles, as places in `vertex`: those of cell k are start[k] to start[k + 1]. A segment ends in the same
+    // vertex twice.
     double corner = 0;
-    std::vector<Triangle> triangle{};
+    std::vector<Vec> vertex{};
+    std::vector<std::array<std::uint32_t, 3>> corners{};
     std::vector<double> area{};
     std::vector<std::uint32_t> start{};
     double edge = 0;  // the weight of what lies on the end of the image
 
-    std::size_t size() const { return solid ? triangle.size() : at.count(); }
+    std::size_t size() const { return solid ? corners.size() : at.count(); }
+    Triangle triangle(std::size_t i) const { return {{vertex[corners[i][0]], vertex[corners[i][1]], vertex[corners[i][2]]}}; }
 };
 
 class Extraction {
@@ -65,10 +68,12 @@ class Extraction {
             case Model::thick: border(true); break;
             case Model::whole: border(std::nullopt); break;
             case Model::faces: out_.solid = true; faces(); break;
-            case Model::mesh: out_.solid = true; field_.emplace(m_, f_.spacing, f_.flat, f_.open, f_.ends); cells(); break;
-            default: weights(); cells(); break;
+            case Model::mesh: out_.solid = true; mesh(); break;
+            default:
+                weights();
+                for (std::size_t z = 0; z < planes(); ++z) cells(z);
         }
-        if (out_.solid) out_.start.push_back(std::uint32_t(out_.triangle.size()));
+        if (out_.solid) out_.start.push_back(std::uint32_t(out_.corners.size()));
         return std::move(out_);
     }
 
@@ -132,21 +137,23 @@ class Extraction {
 
     // Cell models
 
-    void cells() {
-        const std::size_t planes = f_.flat ? 1 : m_.nz - 1, up = f_.flat ? 0 : 1;
-        for (std::size_t z = 0; z < planes; ++z)
-            for (std::size_t y = 0; y + 1 < m_.ny; ++y) {
-                const Word* r[4] = {m_.row(z, y), m_.row(z, y + 1), m_.row(z + up, y), m_.row(z + up, y + 1)};
-                for (std::size_t w = 0; w + 1 < m_.words; ++w) {
-                    Word any = 0, all = ~Word(0);
-                    for (const Word* row : r) {
-                        const Word next = row[w] >> 1 | row[w + 1] << 63;
-                        any |= row[w] | next;
-                        all &= row[w] & next;
-                    }
-                    each_bit(any & ~all, 64 * w, [&](std::size_t x) { cell(r, z, y, x); });
+    std::size_t planes() const { return f_.flat ? 1 : m_.nz - 1; }
+
+    // The mixed cells between a slice and the next.
+    void cells(std::size_t z) {
+        const std::size_t up = f_.flat ? 0 : 1;
+        for (std::size_t y = 0; y + 1 < m_.ny; ++y) {
+            const Word* r[4] = {m_.row(z, y), m_.row(z, y + 1), m_.row(z + up, y), m_.row(z + up, y + 1)};
+            for (std::size_t w = 0; w + 1 < m_.words; ++w) {
+                Word any = 0, all = ~Word(0);
+                for (const Word* row : r) {
+                    const Word next = row[w] >> 1 | row[w + 1] << 63;
+                    any |= row[w] | next;
+                    all &= row[w] & next;
                 }
+                each_bit(any & ~all, 64 * w, [&](std::size_t x) { cell(r, z, y, x); });
             }
+        }
     }
 
     void cell(const Word* const* r, std::size_t z, std::size_t y, std::size_t x) {
@@ -165,15 +172,7 @@ class Extraction {
         }
         begin({std::int32_t(z), std::int32_t(y), std::int32_t(x)}, edge);
         if (f_.flat) return squares(code);
-        std::array<Vec, 12> vertex;
-        unsigned crossed = 0;
-        const auto corner = [&](char c) -> const Vec& {
-            const unsigned edge_of_cell = digit(c), a = marching::EDGES[edge_of_cell][0], b = marching::EDGES[edge_of_cell][1];
-            if (!(crossed >> edge_of_cell & 1)) vertex[edge_of_cell] = crossing(a, b, code >> a & 1);
-            crossed |= 1u << edge_of_cell;
-            return vertex[edge_of_cell];
-        };
-        for (const char* t = marching::MESH[code]; *t; t += 3) triangle({corner(t[0]), corner(t[1]), corner(t[2])});
+        for (const char* t = marching::MESH[code]; *t; t += 3) triangle({cut(t[0]), cut(t[1]), cut(t[2])});
     }
 
     bool on_end(int axis, std::size_t at, std::size_t n) const { return (at == 0 && f_.ends[axis][0]) || (at == n - 2 && f_.ends[axis][1]); }
@@ -182,55 +181,94 @@ class Extraction {
 
     // Begins the triangles of a cell.
     void begin(const Cell& cell, bool edge) {
-        out_.start.push_back(std::uint32_t(out_.triangle.size()));
+        out_.start.push_back(std::uint32_t(out_.corners.size()));
         cell_ = cell;
         edge_ = edge;
     }
 
-    // Adds a triangle, its vertices counted from the first corner of the cell. Equal triangles have equal areas to the
-    // last bit, wherever they lie.
-    void triangle(std::array<Vec, 3> v) {
-        const double weight = f_.flat ? std::sqrt(dot(v[1] - v[0], v[1] - v[0])) : Triangle{v}.area();
-        for (auto& p : v)
-            for (int k = 0; k < 3; ++k) p[k] += cell_[k] * f_.spacing[k];
-        out_.triangle.push_back({v});
+    // A vertex, and where it lies from the first corner of the cell.
+    struct Corner {
+        std::uint32_t vertex;
+        Vec from;
+    };
+
+    // Adds a triangle. Equal triangles have equal areas to the last bit, wherever they lie.
+    void triangle(const std::array<Corner, 3>& c) {
+        const Vec side = c[1].from - c[0].from;
+        const double weight = f_.flat ? std::sqrt(dot(side, side)) : Triangle{{c[0].from, c[1].from, c[2].from}}.area();
+        out_.corners.push_back({c[0].vertex, c[1].vertex, c[2].vertex});
         out_.area.push_back(weight);
         if (edge_) out_.edge += weight;
     }
 
     static Cell corner(unsigned i) { return {int(i >> 2 & 1), int(i >> 1 & 1), int(i & 1)}; }
 
-    // Where the field of the mesh is zero, on the edge between two corners of the cell.
-    Vec crossing(unsigned first, unsigned second, bool inside) {
-        const Cell a = corner(first), b = corner(second);
-        const int axis = a[0] != b[0] ? 0 : a[1] != b[1] ? 1 : 2;
-        const auto at = [&](const Cell& c, bool side) { return field_->at({cell_[0] + c[0], cell_[1] + c[1], cell_[2] + c[2]}, side); };
-        const double here = at(a, inside), there = at(b, !inside);
-        const double t = here / (here + there);
-        Vec v;
-        for (int k = 0; k < 3; ++k) v[k] = a[k] * f_.spacing[k];
-        v[axis] += t * (b[axis] - a[axis]) * f_.spacing[axis];
-        return v;
+    // The mesh
+
+    // Makes the vertices of each slice and those on the way to it, then the cells between.
+    void mesh() {
+        field_.emplace(m_, f_.spacing, f_.flat, f_.open, f_.ends);
+        for (auto& places : vertex_at_) places.assign(2 * m_.ny * m_.nx, 0);
+        for (std::size_t z = 0; z < (f_.flat ? 1 : m_.nz); ++z) {
+            field_->make(std::ptrdiff_t(z));
+            for (std::size_t y = 0; y < m_.ny; ++y) {
+                const auto* here = field_->row(std::ptrdiff_t(z), std::ptrdiff_t(y));
+                field_->each_difference(here, [&](std::size_t x) { vertex(2, {z, y, x}); });
+                if (y + 1 < m_.ny) field_->each_difference(here, field_->row(std::ptrdiff_t(z), std::ptrdiff_t(y) + 1), [&](std::size_t x) { vertex(1, {z, y, x}); });
+                if (z) field_->each_difference(field_->row(std::ptrdiff_t(z) - 1, std::ptrdiff_t(y)), here, [&](std::size_t x) { vertex(0, {z - 1, y, x}); });
+            }
+            if (z || f_.flat) cells(f_.flat ? z : z - 1);
+        }
+        along_ = {};
     }
+
+    std::uint32_t& vertex_at(int axis, const std::array<std::size_t, 3>& at) { return vertex_at_[axis][((at[0] & 1) * m_.ny + at[1]) * m_.nx + at[2]]; }
+
+    // Where the field is zero, between a voxel and the next along an axis.
+    void vertex(int axis, const std::array<std::size_t, 3>& at) {
+        auto next = at;
+        ++next[axis];
+        const auto value = [&](const auto& c) { return field_->at(std::ptrdiff_t(c[0]), std::ptrdiff_t(c[1]), std::ptrdiff_t(c[2])); };
+        const double here = value(at), there = value(next), along = here / (here + there) * f_.spacing[axis];
+        vertex_at(axis, at) = std::uint32_t(out_.vertex.size());
+        Vec v;
+        for (int k = 0; k < 3; ++k) v[k] = double(at[k]) * f_.spacing[k];
+        v[axis] += along;
+        out_.vertex.push_back(v);
+        along_.push_back(along);
+    }
+
+    // The vertex between two corners of the cell, which differ in one axis.
+    Corner cut(unsigned first, unsigned second) {
+        const Cell at = corner(std::min(first, second));
+        const unsigned bit = first ^ second;
+        const int axis = bit & 4 ? 0 : bit & 2 ? 1 : 2;
+        const auto i = vertex_at(axis, {std::size_t(cell_[0] + at[0]), std::size_t(cell_[1] + at[1]), std::size_t(cell_[2] + at[2])});
+        Vec from;
+        for (int k = 0; k < 3; ++k) from[k] = at[k] * f_.spacing[k];
+        from[axis] += along_[i];
+        return {i, from};
+    }
+    Corner cut(char edge) { return cut(marching::EDGES[digit(edge)][0], marching::EDGES[digit(edge)][1]); }
 
     // A cell of 2 x 2 pixels; where both diagonals differ, the pixels inside are apart.
     void squares(unsigned code) {
         static constexpr unsigned around[4] = {0, 1, 3, 2};
-        const auto cut = [&](unsigned k) { return crossing(around[k % 4], around[(k + 1) % 4], code >> around[k % 4] & 1); };
+        const auto crossing = [&](unsigned k) { return cut(around[k % 4], around[(k + 1) % 4]); };
         const auto crossed = [&](unsigned k) { return (code >> around[k % 4] & 1) != (code >> around[(k + 1) % 4] & 1); };
         if (code == 6 || code == 9) {
             for (unsigned k = 0; k < 4; ++k)
-                if (code >> around[k] & 1) segment(cut(k + 3), cut(k));
+                if (code >> around[k] & 1) segment(crossing(k + 3), crossing(k));
             return;
         }
-        std::array<Vec, 2> end{};
+        std::array<Corner, 2> end{};
         std::size_t n = 0;
         for (unsigned k = 0; k < 4; ++k)
-            if (crossed(k)) end[n++] = cut(k);
+            if (crossed(k)) end[n++] = crossing(k);
         segment(end[0], end[1]);
     }
 
-    void segment(const Vec& a, const Vec& b) { triangle({a, b, b}); }
+    void segment(const Corner& a, const Corner& b) { triangle({a, b, b}); }
 
     // The weight of each case of a cell.
     void weights() {
@@ -293,15 +331,18 @@ class Extraction {
         edge_ = edge;
         const int u = (axis + 1) % 3, v = (axis + 2) % 3;
         const auto point = [&](double du, double dv) {
-            Vec p{};
-            p[axis] = 0.5 * f_.spacing[axis], p[u] = du * f_.spacing[u], p[v] = dv * f_.spacing[v];
+            Corner p{std::uint32_t(out_.vertex.size()), {}};
+            p.from[axis] = 0.5 * f_.spacing[axis], p.from[u] = du * f_.spacing[u], p.from[v] = dv * f_.spacing[v];
+            out_.vertex.push_back({});
+            for (int k = 0; k < 3; ++k) out_.vertex.back()[k] = cell[k] * f_.spacing[k] + p.from[k];
             return p;
         };
         if (f_.flat) {  // the other axis of the plane is u or v, the remaining one is z
             const double du = u == 0 ? 0 : 0.5, dv = v == 0 ? 0 : 0.5;
-            segment(point(-du, -dv), point(du, dv));
+            const Corner a = point(-du, -dv), b = point(du, dv);
+            segment(a, b);
         } else {
-            const Vec a = point(-0.5, -0.5), b = point(0.5, -0.5), c = point(0.5, 0.5), d = point(-0.5, 0.5);
+            const Corner a = point(-0.5, -0.5), b = point(0.5, -0.5), c = point(0.5, 0.5), d = point(-0.5, 0.5);
             triangle({a, b, c});
             triangle({a, c, d});
         }
@@ -315,6 +356,8 @@ class Extraction {
     Cell cell_{};
     bool edge_ = false;
     std::optional<Field> field_;
+    std::vector<double> along_;                            // of each vertex, from the voxel before
+    std::array<std::vector<std::uint32_t>, 3> vertex_at_;  // by axis: of two slices, the vertex after each voxel
 };
 
 }  // namespace maskmeter::surface
