@@ -22,7 +22,7 @@ FLOORS = (
     ("matching", "shapes", "listing"),
     ("fates", "thresholded"),
     ("metrics", "pairing", "grouping"),
-    ("counting", "class_files", "judging"),
+    ("counting", "class_files", "judging", "far_parts"),
     ("uncertainty", "store", "sending"),
     ("tiling",),
     ("facts",),

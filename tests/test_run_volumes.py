@@ -54,7 +54,10 @@ def test_volumes_are_measured_without_being_asked(volumes: Path, capsys: Capture
     done = mm.open_run(volumes / "run")
     assert done.records["1"].spacing == SPACINGS[1]
     assert done.records.spacings() == set(SPACINGS)
-    assert main(["explain", str(volumes / "run"), "assd", "--class", "1"]) == 0
+    assert main(["explain", str(volumes / "run"), "hausdorff", "--class", "1", "--image", "2"]) == 0
+    assert (
+        "of the surface of the ground truth, on an object of 168 voxels, up to 0.8 mm away" in capsys.readouterr().out
+    )
     parts = [str(volumes / f"part{i}") for i in (1, 2)]
     for i, part in enumerate(parts, 1):
         assert main(["evaluate", *inputs, "-o", part, "--shard", f"{i}/2"]) == 0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS", "CoarseScores", "Confusion", "DataError", "DetectionConfusion", "DetectionCurve", "DetectionReliability",
-    "Detections", "Encounters", "Evaluation", "FrocCurve", "Label", "LabelError", "LabelMap", "LabelSet",
+    "Detections", "Encounters", "Evaluation", "FarPart", "FrocCurve", "Label", "LabelError", "LabelMap", "LabelSet",
     "MaskmeterError", "Masks", "MergeError", "Metric", "ObjectCurve", "Overlap", "PrCurve", "ReliabilityCurve",
     "RocCurve", "Row", "Scores", "Surface", "ThresholdCurve", "Topology", "UsageError", "__version__", "accuracy",
     "adapted_rand_error", "aji", "aji_plus", "ap", "ap50", "ap75", "ap_common", "ap_frequent", "ap_gain", "ap_large",
@@ -39,13 +39,13 @@ __all__ = [
     "cl_dice", "class_scores", "compare", "confusion", "count_error", "detection_confusion", "detection_curve",
     "detection_ece", "detection_errors", "detection_f1", "detection_precision", "detection_recall",
     "detection_reliability", "detections", "dice", "ece", "encounters", "euler_error", "evaluate", "fbeta",
-    "frequency_weighted_iou", "froc_curve", "froc_score", "froc_sensitivity", "hausdorff", "iou", "kappa", "label_map",
-    "log_loss", "macro", "masd", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merge",
-    "merges", "metric", "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve", "object_f1", "object_precision",
-    "object_recall", "open_run", "overlap", "parse", "pq", "pr_curve", "precision", "rand_index", "read_detections",
-    "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd", "scores", "seg",
-    "sensitivity_at", "specificity", "splits", "sq", "surface", "threshold_curve", "topology", "trimap_iou",
-    "voi_merge", "voi_split", "volume_difference",
+    "frequency_weighted_iou", "froc_curve", "froc_score", "froc_sensitivity", "hausdorff", "hausdorff_cause", "iou",
+    "kappa", "label_map", "log_loss", "macro", "masd", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou",
+    "mean_matched_iou", "merge", "merges", "metric", "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve",
+    "object_f1", "object_precision", "object_recall", "open_run", "overlap", "parse", "pq", "pr_curve", "precision",
+    "rand_index", "read_detections", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error",
+    "roc_curve", "rq", "sbd", "scores", "seg", "sensitivity_at", "specificity", "splits", "sq", "surface",
+    "threshold_curve", "topology", "trimap_iou", "voi_merge", "voi_split", "volume_difference",
 ]  # fmt: skip
 
 

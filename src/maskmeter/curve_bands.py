@@ -9,6 +9,7 @@ pr         precision at recalls, by the step rule of average precision
 threshold  region metrics at thresholds 0, 0.01, ... 1
 objects    precision, recall and F1 of whole objects at each threshold that was counted
 froc       sensitivity at each threshold; its place on the x axis is that of the whole data set's curve
+of_means   the mean over images of any value that each image has at each place
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .evaluation import Evaluation
+from .kernels import weighted_sums
 from .metrics import Metric, Values
 from .metrics._metric import ratio
 from .metrics.curves import positive_values
@@ -28,7 +30,7 @@ from .statistics.confusion import Confusion
 from .statistics.object_scores import ObjectScores
 from .statistics.scores import CoarseScores, Scores
 from .statistics.shape import Need
-from .uncertainty import LEVEL, weights_of
+from .uncertainty import LEVEL, Resampling, weights_of
 
 RESAMPLES = 500
 GRID = np.linspace(0, 1, 101)
@@ -108,6 +110,18 @@ def froc(e: Evaluation, rule: Need) -> CurveBand | None:
     return objects(e, rule, "recall")
 
 
+def of_means(e: Evaluation, x: Values, values: Values) -> CurveBand | None:
+    """Of the mean over images at each x: `values` (images, places) in the order of the names, NaN where undefined."""
+    units, how = e.units, e.resampling
+    if units.count < 2 or how.method == "none":
+        return None
+    known = ~np.isnan(values)
+    sums, n = units.summed(np.where(known, values, 0.0)), units.summed(known.astype(np.float64))
+    drawn = [ratio(weighted_sums(w, sums), weighted_sums(w, n)) for w in weights_of(units.count, _fewer(how))]
+    low, high = (_quantile(np.concatenate(drawn)[1:], share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return CurveBand(x, low, high)
+
+
 def _thresholds(e: Evaluation, rule: Need) -> Values:
     counted: ObjectScores = e.statistic(ObjectScores.name)
     return counted.by_rule[rule].thresholds
@@ -118,10 +132,14 @@ def _band(e: Evaluation, statistic: str, x: Values, read: Callable[[Any], Values
     if units.count < 2 or how.method == "none":
         return None
     sampler = e.sampler(statistic)
-    fewer = replace(how, method="percentile", resamples=min(how.resamples, RESAMPLES))
-    drawn = np.concatenate([read(sampler.resampled(w)) for w in weights_of(units.count, fewer)])[1:]
+    drawn = np.concatenate([read(sampler.resampled(w)) for w in weights_of(units.count, _fewer(how))])[1:]
     low, high = (_quantile(drawn, share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return CurveBand(x, low, high)
+
+
+def _fewer(how: Resampling) -> Resampling:
+    """The draws that curves take."""
+    return replace(how, method="percentile", resamples=min(how.resamples, RESAMPLES))
 
 
 def _quantile(drawn: Values, share: float) -> Values:

@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 # pyright: reportUnusedImport=false
 from .evaluation import Evaluation
+from .far_parts import FarPart, hausdorff_cause
 from .labels import Label, LabelSet
 from .masks import LabelMap, label_map
 from .metrics import (

@@ -110,6 +110,23 @@ def vessels_run(vessels: Path) -> Evaluation:
     return evaluate(vessels / "gt", vessels / "u1", mask=vessels / "region", images=vessels / "photos")
 
 
+@pytest.fixture(scope="session")
+def bodies_run(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """Volumes with spacing: two classes, of which one is missed in an image and one has a stray piece in another."""
+    home = tmp_path_factory.mktemp("bodies")
+    for i in range(3):
+        gt = np.zeros((6, 24, 30), np.uint8)
+        gt[1:5, 4:15, 5 + i : 16] = 1
+        gt[2:4, 17:22, 20:26] = 2
+        pred = np.roll(gt, i + 1, axis=2)
+        pred[pred == 2] = 0 if i == 1 else 2
+        pred[1, 2, 28] = 1 if i == 2 else 0
+        for side, array in (("gt", gt), ("pred", pred)):
+            (home / side).mkdir(exist_ok=True)
+            np.save(home / side / f"{i}.npy", array)
+    return evaluate(home / "gt", home / "pred", spacing=(2.5, 0.8, 0.8), task="semantic")
+
+
 def discs(places: list[tuple[int, int, int]], shape: tuple[int, int] = (96, 128)) -> np.ndarray[Any, Any]:
     """A map of round objects, given by row, column and radius; later ones lie on earlier ones."""
     out = np.zeros(shape, np.uint16)

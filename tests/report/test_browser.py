@@ -236,7 +236,7 @@ def test_pictures_beside_the_page_are_shown(tab: Page, street_run: Evaluation, t
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("run", ["street_run", "cells_run", "vessels_run"])
+@pytest.mark.parametrize("run", ["street_run", "cells_run", "vessels_run", "bodies_run"])
 def test_axe_finds_nothing_serious(
     request: pytest.FixtureRequest, quiet: Page, tmp_path: Path, run: str, dark: bool
 ) -> None:

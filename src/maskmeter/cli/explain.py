@@ -45,14 +45,38 @@ def command(run: Path, metric: str, class_: str | None, image: str | None, versu
     lines = [f"{made}: {made.summary}", ""]
     if image is not None:
         value = evaluation.value(made, class_=class_, image=image)
-        click.echo("\n".join([*lines, f"{printable(image)}: {number(value)}"]))
+        click.echo("\n".join([*lines, f"{printable(image)}: {number(value)}", *_far(evaluation, made, class_, image)]))
         return
     rows = _of_class(evaluation.rows(), made, class_)
     lines += [_values(rows), "", *_left_out(evaluation, rows)]
     if made.statistic == Confusion.name:
         lines += ["", _counts(evaluation, class_)]
+    lines += _far(evaluation, made, class_)
     lines += ["", *dict.fromkeys(printable(r.signature) for r in rows)]
     click.echo("\n".join(lines))
+
+
+def _far(e: Evaluation, metric: Metric[Any, Any], class_: str | None, image: str | None = None) -> list[str]:
+    """Of a Hausdorff distance the cases that are farthest apart, what lies beyond the value, and what decides it."""
+    if metric.name != "hausdorff" or "direction" in dict(metric.params):
+        return []
+    from ..report.far_cases import opened, ranked, said, unit_of
+    from ..report.pictures import Unavailable
+
+    cases = [c for c in ranked(e, metric, image) if class_ in (None, c.title)]
+    unit, lines = unit_of(e), list[list[str]]()
+    for case in cases[:MOST]:
+        try:
+            part = opened(e, case, metric).part
+            why = "" if part is None else said(part, unit)
+        except Unavailable as error:
+            why = f"what decides is not known: {error}"
+        shares = [f"{share:.2%}" for share in case.beyond]
+        lines.append([printable(case.image), case.title or "", number(case.value), *shares, why])
+    if not lines:
+        return []
+    header = ["image", "class", unit, "gt beyond", "pred beyond", "what decides"]
+    return ["", "where it is greatest", text_table(header, lines, left=(0, 5), most=160)]
 
 
 def _of_class(rows: list[Row], metric: Metric[Any, Any], class_: str | None) -> list[Row]:

@@ -93,7 +93,8 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def _rule(convention: str | None) -> Rule:
+def rule_of(convention: str | None) -> Rule:
+    """The rules of a convention by its name; None is the default. Raises UsageError."""
     if convention is not None and convention not in RULES:
         raise UsageError(f"no convention of boundaries is called {convention!r}; there are {', '.join(RULES)}")
     return RULES[convention or "mesh"]
@@ -101,12 +102,12 @@ def _rule(convention: str | None) -> Rule:
 
 def _asks(params: Mapping[str, Any]) -> dict[str, Any]:
     """How the surface is to be measured for a metric."""
-    rule = _rule(params.get("convention"))
+    rule = rule_of(params.get("convention"))
     return {"model": rule.model, **({"edge": "open"} if rule.open else {})}
 
 
 def _asks_nsd(params: Mapping[str, Any]) -> dict[str, Any]:
-    rule = _rule(params.get("convention"))
+    rule = rule_of(params.get("convention"))
     return {**_asks(params), "model": rule.nsd_model or rule.model}
 
 
@@ -133,7 +134,7 @@ def hausdorff(
     Hides: everything but the worst place: one stray voxel decides at percentile 100, and a percentile drops the
     worst few percent unseen.
     Use: where the greatest error counts (radiotherapy, surgery), with `assd` beside it; `percentile=95` where the
-    ground truth has specks.
+    ground truth has specks. `maskmeter explain RUN hausdorff` and `maskmeter.hausdorff_cause` say what decides it.
     Differs: MedPy, panoptica and seg-metrics take one percentile of both directions together; MONAI and others count
     voxels instead of area, so that slices far apart weigh too little. At 100 it is the most fragile of numbers: one
     voxel decides.
@@ -146,12 +147,12 @@ def hausdorff(
     """
     if not 0 < percentile <= 100:
         raise UsageError(f"a percentile lies above 0 and is at most 100, not {percentile}")
-    rule = _rule(convention)
+    rule = rule_of(convention)
 
     def value(g: Directed, p: Directed) -> float:
         if direction is None and rule.percentile == "together":
-            return _percentile(together([g, p]), percentile, rule)
-        sides = [_percentile(d, percentile, rule) for d in _chosen(g, p, direction)]
+            return percentile_of(together([g, p]), percentile, rule)
+        sides = [percentile_of(d, percentile, rule) for d in _chosen(g, p, direction)]
         return sum(sides) / len(sides) if rule.percentile == "mean" and percentile < 100 else max(sides)
 
     return _each(s, value, rule.none[0], rule.missed[0 if percentile == 100 else 1], empty)
@@ -176,7 +177,7 @@ def assd(
     >>> assd(a, a), 0 < assd(a, b) < 2
     (0.0, True)
     """
-    rule = _rule(convention)
+    rule = rule_of(convention)
 
     def value(g: Directed, p: Directed) -> float:
         sides = _chosen(g, p, direction)
@@ -204,7 +205,7 @@ def masd(
     >>> masd(a, b) == masd(b, a)
     True
     """
-    rule = _rule(convention)
+    rule = rule_of(convention)
 
     def value(g: Directed, p: Directed) -> float:
         sides = _chosen(g, p, direction)
@@ -231,7 +232,7 @@ def nsd(s: Surface, tolerance: float, convention: str | None = None, empty: str 
     >>> nsd(a, b, tolerance=2), nsd(a, a, tolerance=0)
     (1.0, 1.0)
     """
-    rule = _rule(convention)
+    rule = rule_of(convention)
     limit = _limit(tolerance, rule)
 
     def value(g: Directed, p: Directed) -> float:
@@ -257,7 +258,7 @@ def boundary_precision(
     >>> boundary_precision(a, b, tolerance=2)
     1.0
     """
-    rule = _rule(convention)
+    rule = rule_of(convention)
     limit = _limit(tolerance, rule)
     return _each(s, lambda _, p: _within(p, limit) / p.total, rule.none[1], rule.missed[3], empty, best=1.0)
 
@@ -277,7 +278,7 @@ def boundary_recall(
     >>> boundary_recall(a, b, tolerance=2)
     1.0
     """
-    rule = _rule(convention)
+    rule = rule_of(convention)
     limit = _limit(tolerance, rule)
     return _each(s, lambda g, _: _within(g, limit) / g.total, rule.none[1], rule.missed[3], empty, best=1.0)
 
@@ -298,7 +299,7 @@ def boundary_f1(
     >>> boundary_f1(a, b, tolerance=2)
     1.0
     """
-    rule = _rule(convention)
+    rule = rule_of(convention)
     limit = _limit(tolerance, rule)
 
     def value(g: Directed, p: Directed) -> float:
@@ -374,7 +375,8 @@ def _mean(d: Directed) -> float:
     return float(d.distance @ d.weight) / d.total
 
 
-def _percentile(d: Directed, percentile: float, rule: Rule) -> float:
+def percentile_of(d: Directed, percentile: float, rule: Rule) -> float:
+    """The distance within which that share of a surface lies."""
     if percentile == 100:
         return d.farthest if rule.model == "mesh" else float(d.distance.max())
     if rule.quantile != "weight":

@@ -18,6 +18,7 @@ objects       objects found, by overlap and by size
 object-errors the worst images and the largest objects that went wrong
 classes       every class: values, support, bars
 confusion     which class was taken for which
+boundaries    NSD against the tolerance, how distances spread, and cuts through the worst places
 spread        how the values spread over the images
 subgroups     the headline by groups of the images, by size, and along boundaries
 gallery       the worst images, with photograph, ground truth, prediction and errors
@@ -35,6 +36,7 @@ from typing import Literal
 from ..evaluation import Evaluation
 from ..results import write_whole
 from . import (
+    boundaries,
     calibration,
     class_curves,
     classes,
@@ -80,6 +82,7 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("object-errors", "Object errors", object_errors.render),
     ("classes", "Classes", classes.render),
     ("confusion", "Confusions", confusion.render),
+    ("boundaries", "Boundaries", boundaries.render),
     ("spread", "Over the images", spread.render),
     ("subgroups", "Subgroups", subgroups.render),
     ("gallery", "Pictures", gallery.render),

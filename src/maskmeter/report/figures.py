@@ -20,6 +20,7 @@ from ..errors import UsageError, printable
 from ..evaluation import Evaluation
 from ..results import harmless, write_whole
 from . import (
+    boundaries,
     calibration,
     class_curves,
     confusion,
@@ -48,6 +49,7 @@ FIGURES: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     detection_confusion.figures,
     objects.figures,
     confusion.figures,
+    boundaries.figures,
     spread.figures,
 )
 

@@ -50,6 +50,7 @@ from ..statistics.confusion import Confusion
 from ..statistics.detections import Detections
 from ..statistics.overlap import Overlap
 from ..statistics.scores import Scores
+from ..statistics.surface import Surface
 from . import words
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Findings:
         self.curves = evaluation.has(Scores.name) and not self.class_curves
         self.objects = evaluation.has(Overlap.name)
         self.scored = evaluation.has(Detections.name)
+        self.surfaces = evaluation.has(Surface.name)
 
     @property
     def ranked(self) -> bool:

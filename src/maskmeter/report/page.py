@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SCRIPTS = ("page.js", "pictures.js", "all_images.js", "gallery.js", "threshold.js", "detections.js")
-STYLES = ("page.css", "charts.css", "plotted.css", "gallery.css", "print.css")
+STYLES = ("page.css", "charts.css", "plotted.css", "gallery.css", "boundaries.css", "print.css")
 FILTERS = (
     words.figure,
     words.value,

@@ -32,6 +32,7 @@ from ..statistics.confusion import VOID
 from ..statistics.score_maps import logistic
 
 WIDEST, HIGHEST = 480, 640
+CLEAR = 80  # the number of the clear colour, and so many others
 LEVEL = 6  # of zlib: 9 takes four times as long for a few percent
 NONE = -1  # stands for "no class" among places of classes
 
@@ -71,7 +72,7 @@ def reopen(record: Record, facts: Facts) -> Maps:
         raise Unavailable("its labels came as arrays and were not kept")
     gt = _reopen(record.gt, record.digests[0], facts, "ground truth")
     pred = None if record.pred is None else _reopen(record.pred, record.digests[1], facts, "prediction")
-    region = None if record.region is None else _reopen(record.region, None, Facts(), "mask")
+    region = None if record.region is None else _reopen(record.region, None, Facts(spacing=facts.spacing), "mask")
     if gt.ndim < 2 or not gt.size:
         raise Unavailable(f"labels of shape {gt.shape} make no picture")
     if any(x is not None and x.shape != gt.shape for x in (pred, region)):
@@ -136,7 +137,7 @@ def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[A
         if facts.class_axis is not None and side == "prediction":
             opened = open_class_scores(located(path), facts.class_files)
         else:
-            opened = open_prediction(located(path), facts.labels)
+            opened = open_prediction(located(path), facts.labels, spacing=facts.spacing)
         if facts.class_axis is not None and side == "prediction":
             array = predicted_labels(opened, facts)
         elif isinstance(opened, OpenedScores):
@@ -157,6 +158,24 @@ def predicted_labels(opened: Opened | OpenedScores, facts: Facts) -> NDArray[Any
     array = opened.scores if isinstance(opened, OpenedScores) else opened.map.array
     scores = class_first(opened, facts.class_axis or 0, array.ndim - 1)
     return greatest(scores, class_sources(facts.labels, len(scores)))
+
+
+def masks_of(record: Record, facts: Facts, class_: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Any]:
+    """The masks of a class on both sides as metrics see them, and the pixels that count. Raises Unavailable."""
+    maps = reopen(record, facts)
+
+    def kinds(labels: NDArray[Any]) -> Places:
+        values, at = distinct(labels)
+        return facts.reading.class_of(values.astype(np.int64))[at].reshape(labels.shape)
+
+    gt = kinds(maps.gt)
+    counted = gt != VOID
+    if maps.left_out is not None:
+        counted &= ~maps.left_out
+    if maps.pred is None:
+        return gt == class_, np.zeros(gt.shape, bool), counted
+    pred = _reached(maps.pred, facts) if facts.scores else kinds(maps.pred)
+    return gt == class_, pred == class_, counted
 
 
 def places(labels: NDArray[Any], facts: Facts, classes: NDArray[np.int64]) -> Places:
@@ -258,6 +277,17 @@ def png(pixels: Places, palette: Sequence[Color], alpha: Sequence[int] | None = 
     image.putpalette(colors.tobytes())
     more = {} if alpha is None else {"transparency": bytes(alpha[u] for u in used.tolist())}
     image.save(out, "PNG", compress_level=LEVEL, **more)
+    return _uri("png", out.getvalue())
+
+
+def small_png(image: Any) -> str:
+    """A picture of few colours with smooth edges, as a palette PNG; what is hardly opaque is clear."""
+    few = image.convert("RGB").quantize(CLEAR, method=0, dither=0)
+    at = np.asarray(few).copy()
+    at[np.asarray(image)[..., 3] < 128] = CLEAR
+    few.putdata(at.ravel().tolist())
+    out = io.BytesIO()
+    few.save(out, "PNG", optimize=True, transparency=CLEAR)
     return _uri("png", out.getvalue())
 
 

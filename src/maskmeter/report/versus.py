@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from . import calibration, class_curves, curves, detection_errors, detections, object_curves, objects, threshold
+from . import (
+    boundaries,
+    calibration,
+    class_curves,
+    curves,
+    detection_errors,
+    detections,
+    object_curves,
+    objects,
+    threshold,
+)
 from .figure import Figure, Run, last_part
 from .findings import Findings
 from .page import fill
@@ -19,18 +29,21 @@ DRAWN: tuple[Callable[[Sequence[Run]], list[Figure]], ...] = (
     objects.figures,
     detections.figures,
     detection_errors.figures,
+    boundaries.figures,
 )
 
 
 def render(found: Findings) -> str | None:
     """The section, absent without another run, or where the two have no curves to compare."""
     if found.other is None or not all(
-        f.curves or f.class_curves or f.scored or f.objects for f in (found, found.other)
+        f.curves or f.class_curves or f.scored or f.objects or f.surfaces for f in (found, found.other)
     ):
         return None
     runs = named_runs(found)
     made = [(f.name, f.drawing) for draw in DRAWN for f in draw(runs) if isinstance(f.drawing, Plot)]
-    shown = [(name, plot) for name, plot in made if not name.startswith(("scores-", "detections-classes-"))]
+    shown = [
+        (name, plot) for name, plot in made if not name.startswith(("scores-", "detections-classes-", "distances-"))
+    ]
     return fill("versus.html", plots=shown, labels=[r.label for r in runs]) if shown else None
 
 
