@@ -23,7 +23,7 @@ from report.page_parser import Parsed
 Make = Callable[..., Evaluation]
 
 ALL = [id for id, _, _ in CONTENTS]
-SCORES = {"versus", "curves", "object-curves", "class-curves", "threshold", "calibration", "subgroups"}
+SCORES = {"versus", "curves", "object-curves", "class-curves", "threshold", "calibration", "subgroups", "boundaries"}
 OBJECTS = {
     "detection-errors",
     "detection-confusion",
