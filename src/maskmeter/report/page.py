@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SCRIPTS = ("page.js", "pictures.js", "all_images.js", "gallery.js", "threshold.js", "detections.js")
-STYLES = ("page.css", "charts.css", "plotted.css", "gallery.css", "boundaries.css", "print.css")
+STYLES = ("page.css", "charts.css", "plotted.css", "gallery.css", "print.css")
+OWN_STYLES = ("boundaries",)  # sections with a style sheet of their own, which the page has only with them
 FILTERS = (
     words.figure,
     words.value,
@@ -76,7 +77,7 @@ def page(title: str, lead: str, sections: Sequence[Section], fetches: bool = Fal
         sections=[(s.id, s.title, Markup(s.html)) for s in sections],
         policy=f"default-src 'none'; img-src {sources}; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'",
-        style=Markup("".join(_read(name) for name in STYLES)),
+        style=Markup("".join(map(_read, (*STYLES, *(f"{s.id}.css" for s in sections if s.id in OWN_STYLES))))),
         script=Markup(script),
     )
 
