@@ -37,20 +37,31 @@ nb::object coco_records(nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb:
     return nb::make_tuple(d.is_list, nb::make_tuple(d.images.begin, d.images.end), nb::make_tuple(d.categories.begin, d.categories.end), columns_of(std::move(d.records)), images);
 }
 
-using CocoList = maskmeter::coco::List;
 using Block = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-bool coco_list_add(CocoList& list, const std::vector<Block>& blocks) {
-    std::vector<CocoList::Block> parts;
-    for (const auto& b : blocks) parts.push_back({reinterpret_cast<char*>(b.data()), b.size()});
-    nb::gil_scoped_release free;
-    return list.add(parts);
-}
+// A part and the text that it writes into.
+struct CocoPart {
+    Block text;
+    maskmeter::coco::Part part;
 
-nb::tuple coco_list_columns(CocoList& list) {
-    auto text = kept(std::move(list.text));
-    return nb::make_tuple(list.ended(), text, columns_of(std::move(list.records)));
-}
+    CocoPart(Block t, std::size_t begin, std::size_t end, bool begins) : text(within(t, begin, end)), part(reinterpret_cast<char*>(text.data()), begin, end, begins) {}
+
+    bool add(const Block& block) {
+        nb::gil_scoped_release free;
+        return part.add(reinterpret_cast<char*>(block.data()), block.size());
+    }
+    void append(CocoPart& next) {
+        if (&next == this) throw std::invalid_argument("a part does not follow itself");
+        nb::gil_scoped_release free;
+        part.append(next.part);
+    }
+
+private:
+    static Block& within(Block& t, std::size_t begin, std::size_t end) {
+        if (begin > end || end > t.size()) throw std::invalid_argument("a part lies within the text");
+        return t;
+    }
+};
 
 namespace dets = maskmeter::detections;
 
@@ -158,10 +169,12 @@ nb::tuple resampled_detections(const Column<std::int64_t>& begin, const Column<d
 }  // namespace
 
 void bind_detections(nb::module_& m) {
-    nb::class_<CocoList>(m, "CocoList", "The records of a list of COCO results, taken block by block.")
-        .def(nb::init<std::size_t>(), "size"_a)
-        .def("add", &coco_list_add, "blocks"_a, "Blocks that follow one another, each scanned by a thread; whether they are ordinary.")
-        .def("columns", &coco_list_columns, "(whether the list has ended, the compressed counts, the columns); nothing is left here.");
+    nb::class_<CocoPart>(m, "CocoPart", "The records of a stretch of a list of COCO results, taken block by block.")
+        .def(nb::init<Block, std::size_t, std::size_t, bool>(), "text"_a.noconvert(), "begin"_a, "end"_a, "begins"_a)
+        .def("add", &CocoPart::add, "block"_a, "The next block; whether it is ordinary.")
+        .def("append", &CocoPart::append, "next"_a, "Take the part that follows.")
+        .def("ended", [](const CocoPart& p) { return p.part.ended(); }, "Whether the list has ended.")
+        .def("columns", [](CocoPart& p) { return columns_of(std::move(p.part.records)); }, "The columns; nothing is left here.");
     m.def("last_record", [](const Raw& text) { return maskmeter::coco::last_record(reinterpret_cast<const char*>(text.data()), text.size()); },
           "text"_a, "Where the last record of a list seems to begin; 0 where nowhere.");
     m.def("coco_records", &coco_records, "text"_a.noconvert(),

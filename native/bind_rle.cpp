@@ -145,6 +145,17 @@ struct Held {
         if (spans.shape(0)) sum.close();
         return found;
     }
+    // Asks for the text of a mask that will be looked at soon; a number that names none does no harm.
+    void fetch(std::int64_t i) const {
+#if defined(__GNUC__)
+        if (i < 0 || i >= static_cast<std::int64_t>(spans.shape(0))) return;
+        const auto begin = spans(static_cast<std::size_t>(i), 0), end = spans(static_cast<std::size_t>(i), 1);
+        if (begin < 0 || end > static_cast<std::int64_t>(text.size())) return;
+        for (auto at = begin; at < end && at < begin + 256; at += 64) __builtin_prefetch(text.data() + at);
+#else
+        static_cast<void>(i);
+#endif
+    }
     void stretches(std::size_t i, maskmeter::rle::Stretches& out) const {
         const auto from = coded(i);
         if (from.empty()) maskmeter::rle::stretches(runs_of(counts, offsets, i), out);
@@ -206,8 +217,10 @@ nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>> rle_intersections(const Raw& t
         whose.fill(-1);
         maskmeter::rle::Stretches one;
         std::int64_t last = -1;
+        constexpr std::size_t ahead = 6;  // detections lie anywhere in their file
         for (std::size_t k = 0; k < a.size(); ++k) {
             const auto i = a(k), j = b(k);
+            if (k + ahead < a.size()) left.fetch(a(k + ahead));
             if (i < 0 || i >= static_cast<std::int64_t>(left.n) || j < 0 || j >= static_cast<std::int64_t>(right.n)) throw std::out_of_range("a pair names a mask that is not there");
             const std::int64_t *x = measures_a.data() + 5 * i + 1, *y = measures_b.data() + 5 * j + 1;
             if (!(x[0] < y[0] + y[2] && y[0] < x[0] + x[2] && x[1] < y[1] + y[3] && y[1] < x[1] + x[3])) continue;

@@ -4,9 +4,10 @@
 // a key that comes twice, a number that overflows, deep nesting - is answered with false: the exact reader in Python
 // says what is wrong or repairs it. Compressed counts are left in the text; their escapes are undone in place.
 //
-// A long list need not be held whole: `List` takes it block by block and keeps the columns and the compressed counts.
-// Blocks are cut where a record seems to begin. Each must be used up exactly at a record's end, so if the first began
-// with the list, each began with a record; a cut in the middle of a string only makes the text unusual.
+// A long list need not be held whole: `Part` takes a stretch of it block by block and keeps the columns and the
+// compressed counts. Stretches and blocks are cut where a record seems to begin. Each must be used up exactly at a
+// record's end, so if the first began with the list, each began with a record; a cut in the middle of a string only
+// makes the text unusual.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +24,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "threads.hpp"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -55,14 +54,8 @@ struct Records {
         score.reserve(rows), area.reserve(rows), box.reserve(4 * rows), span.reserve(2 * rows), size.reserve(2 * rows);
     }
 
-    void clear() {
-        has.clear(), id.clear(), image.clear(), category.clear(), score.clear(), area.clear(), crowd.clear(), ignore.clear();
-        box.clear(), kind.clear(), span.clear(), size.clear(), xy.clear(), counts.clear();
-        for (auto* offsets : {&polygon_offsets, &mask_offsets, &count_offsets}) offsets->assign(1, 0);
-    }
-
-    // Takes the rows of another part behind its own; the spans of that part begin at `start` of the text of both.
-    void append(const Records& more, std::int64_t start) {
+    // Takes the rows of another part behind its own.
+    void append(const Records& more) {
         const auto join = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
         const auto shift = [](auto& to, const auto& from, std::int64_t by, std::size_t first) {
             for (std::size_t i = first; i < from.size(); ++i) to.push_back(from[i] + by);
@@ -70,10 +63,9 @@ struct Records {
         shift(mask_offsets, more.mask_offsets, static_cast<std::int64_t>(polygon_offsets.size()) - 1, 1);
         shift(polygon_offsets, more.polygon_offsets, polygon_offsets.back(), 1);
         shift(count_offsets, more.count_offsets, count_offsets.back(), 1);
-        shift(span, more.span, start, 0);
         join(has, more.has), join(id, more.id), join(image, more.image), join(category, more.category);
         join(score, more.score), join(area, more.area), join(crowd, more.crowd), join(ignore, more.ignore);
-        join(box, more.box), join(kind, more.kind), join(size, more.size), join(xy, more.xy), join(counts, more.counts);
+        join(box, more.box), join(kind, more.kind), join(span, more.span), join(size, more.size), join(xy, more.xy), join(counts, more.counts);
     }
 };
 
@@ -85,6 +77,12 @@ struct Span {
 struct Images {
     bool whole = false;
     std::vector<std::int64_t> id, height, width, name;  // two of the name for each: where it begins and ends
+};
+
+// Where compressed counts go that are not left in the text.
+struct Room {
+    char* text;
+    std::size_t at, end;
 };
 
 struct Document {
@@ -115,8 +113,8 @@ public:
     enum class Part { Unusual, Goes_on, Ends };
 
     // A part of a list: records up to the end of the text, or the end of the list and of the text. Compressed counts
-    // are appended to `kept`, which spans point into; the text stays as it is.
-    Part scan_part(Records& out, std::vector<char>& kept, bool begins) {
+    // go to `kept`, which spans point into; the text stays as it is.
+    Part scan_part(Records& out, Room& kept, bool begins) {
         records_ = &out, kept_ = &kept, is_list_ = true;
         space();
         if (begins) {
@@ -148,8 +146,8 @@ private:
     const char* end_;
     bool is_list_ = false;
     Records* records_ = nullptr;
-    std::vector<char>* kept_ = nullptr;  // takes compressed counts, where they are not left in the text
-    std::vector<std::size_t> escaped_;   // rows whose counts have escapes
+    Room* kept_ = nullptr;
+    std::vector<std::size_t> escaped_;  // rows whose counts have escapes
 
     void space() {
         while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\r' || *p_ == '\t')) ++p_;
@@ -513,9 +511,10 @@ private:
         r.kind.back() = String;
         auto *begin = &r.span[r.span.size() - 2], *end = &r.span.back();
         if (kept_) {
-            *begin = static_cast<std::int64_t>(kept_->size());
+            if (kept_->end - kept_->at < static_cast<std::size_t>(s.end - s.begin)) return false;
+            *begin = static_cast<std::int64_t>(kept_->at);
             keep(s);
-            *end = static_cast<std::int64_t>(kept_->size());
+            *end = static_cast<std::int64_t>(kept_->at);
         } else {
             *begin = s.begin - text_;
             *end = s.end - text_;
@@ -527,7 +526,9 @@ private:
     void keep(const Text& s) {
         for (const char* from = s.begin;;) {
             const char* stop = s.escaped ? find(from, s.end, '\\') : s.end;
-            kept_->insert(kept_->end(), from, stop + (stop != s.end));
+            const auto n = static_cast<std::size_t>(stop - from) + (stop != s.end);
+            std::memcpy(kept_->text + kept_->at, from, n);
+            kept_->at += n;
             if (stop == s.end) return;
             from = stop + 2;
         }
@@ -568,52 +569,35 @@ inline std::size_t last_record(const char* text, std::size_t size) {
     return 0;
 }
 
-// A list of records, block by block.
-class List {
+// A stretch of a list of records, block by block. Its counts go to its own place in a text that all parts share.
+class Part {
 public:
-    explicit List(std::size_t size) {
-        records.reserve(size / 64);
-        text.reserve(size);
+    Part(char* text, std::size_t begin, std::size_t end, bool begins) : kept_{text, begin, end}, begins_(begins) {
+        records.reserve((end - begin) / 64);
     }
 
-    struct Block {
-        char* text;
-        std::size_t size;
-    };
+    // The next block; false where anything is unusual.
+    bool add(char* text, std::size_t size) {
+        if (ended_) return false;
+        const auto found = Scanner(text, size).scan_part(records, kept_, std::exchange(begins_, false));
+        ended_ = found == Scanner::Part::Ends;
+        return found != Scanner::Part::Unusual;
+    }
 
-    // Blocks that follow one another, each looked at by a thread. False where anything is unusual.
-    bool add(const std::vector<Block>& blocks) {
-        parts_.resize(std::max(parts_.size(), blocks.size()));
-        in_threads(blocks.size(), [&](std::size_t k) {
-            auto& part = parts_[k];
-            part.records.clear(), part.text.clear();
-            part.found = Scanner(blocks[k].text, blocks[k].size).scan_part(part.records, part.text, !begun_ && k == 0);
-        });
-        begun_ = true;
-        for (std::size_t k = 0; k < blocks.size(); ++k) {
-            const auto& part = parts_[k];
-            if (ended_ || part.found == Scanner::Part::Unusual) return false;
-            ended_ = part.found == Scanner::Part::Ends;
-            records.append(part.records, static_cast<std::int64_t>(text.size()));
-            text.insert(text.end(), part.text.begin(), part.text.end());
-        }
-        return true;
+    // Takes the part that follows, which is left with nothing.
+    void append(Part& next) {
+        records.append(next.records);
+        next.records = Records{};
+        ended_ = next.ended_;
     }
 
     bool ended() const { return ended_; }
 
     Records records;
-    std::vector<char> text;
 
 private:
-    struct Found {
-        Records records;
-        std::vector<char> text;
-        Scanner::Part found = Scanner::Part::Unusual;
-    };
-
-    std::vector<Found> parts_;
-    bool begun_ = false, ended_ = false;
+    Room kept_;
+    bool begins_, ended_ = false;
 };
 
 }  // namespace maskmeter::coco

@@ -68,7 +68,7 @@ def test_outlines_of_strings_and_runs(stack: list[np.ndarray], data: st.DataObje
     assert found.measures.tolist() == packed.measures.tolist()
     assert found.measures[:, 0].tolist() == [int(m.sum()) for m in stack]
     assert found.measures[:, 1:].tolist() == [box_of(m) for m in stack]
-    assert found.content.tolist() == [content_of(counts_of(m)) for m in stack]
+    assert found.contents(np.arange(len(found))).tolist() == [content_of(counts_of(m)) for m in stack]
     assert (rle.iou(found, packed) == rle.iou(packed, packed)).all() and (
         rle.iou(found, found) == rle.iou(packed, packed)
     ).all()

@@ -20,11 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, UsageError
-from .formats.coco import Annotations, Categories, Lists, Results, Segmentations, read_annotations, read_results
+from .formats.coco import (
+    Annotations,
+    Categories,
+    Lists,
+    Results,
+    Segmentations,
+    read_annotations,
+    read_results,
+    scan_results,
+)
 from .formats.remote import is_remote, located
 from .kernels import lexsort
+from .statistics.detection_order import Contents
 from .statistics.detection_rules import LVIS, Rules, rules_of
-from .statistics.detections import Detections, IoU, Judged, Objects, detections_of, joined, judge
+from .statistics.detections import Detections, IoU, Judged, Objects, Taken, detections_of, joined, judge
 
 if TYPE_CHECKING:
     from .labels import LabelSet
@@ -89,13 +99,17 @@ class Data:
         images = np.arange(len(self.annotations.images))
         blocks = [images[b : b + BLOCK] for b in range(0, images.size, BLOCK)]
         if self.threads <= 1:
-            found = [self.judged(block, rules) for block in blocks]
+            found = [self._part(block, rules) for block in blocks]
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(self.threads) as pool:
-                found = list(pool.map(partial(self.judged, rules=rules), blocks))
+                found = list(pool.map(partial(self._part, rules=rules), blocks))
         return found
+
+    def _part(self, chosen: Ints, rules: Rules) -> Detections:
+        judged, _, about = self._judged(chosen, rules)
+        return detections_of(judged, rules, *about, ordered=False)  # as joining orders all
 
     def judged(self, chosen: Ints, rules: Rules) -> Detections:
         """The statistic of some images, given by their numbers."""
@@ -156,15 +170,15 @@ class Data:
             kept = ~(a.area[at] <= 0)
             at, image = at[kept], image[kept]
         box, size, content = self.shapes(a, at)
-        area = a.area[at]
+        area = a.area.take(at)
         own = box[:, 2] * box[:, 3] if size is None else size
         area = np.where(np.isnan(area) if rules.declared else ~(area > 0), own, area)
         crowd = np.zeros(at.size, bool) if rules.federated else a.crowd[at].astype(bool)
         ignore = crowd | a.ignore[at].astype(bool) if rules.ignore else crowd
         unmarked = (a.id[at] == 0) & rules.marks
         return Objects(
-            image, a.category[at], area, box, content, crowd=crowd, ignore=ignore, unmarked=unmarked,
-            size=size, row=a.row[at],
+            image, a.category.take(at), area, box, content, crowd=crowd, ignore=ignore, unmarked=unmarked,
+            size=size, row=a.row.take(at),
         ), at  # fmt: skip
 
     def _found(self, chosen: Ints, rules: Rules, truths: Objects) -> tuple[Objects, Ints]:
@@ -182,20 +196,20 @@ class Data:
         box, size, content = self.shapes(r, at)
         area = box[:, 2] * box[:, 3] if size is None else size
         if rules.boxed and size is not None:
-            given = r.box[at]
+            given = r.box.take(at, axis=0)
             area = np.where(np.isnan(given[:, 2]), size, given[:, 2] * given[:, 3])
         return Objects(
-            image, r.category[at], area, box, content, score=r.score[at],
-            excused=excused, size=size, row=r.row[at],
+            image, r.category.take(at), area, box, content, score=r.score.take(at),
+            excused=excused, size=size, row=r.row.take(at),
         ), at  # fmt: skip
 
-    def shapes(self, side: Annotations | Results, at: Ints) -> tuple[Floats, Floats | None, Ints]:
-        """The boxes to compare, and of masks the areas and a number made of their runs, which decides ties."""
+    def shapes(self, side: Annotations | Results, at: Ints) -> tuple[Floats, Floats | None, Contents]:
+        """The boxes to compare, and of masks the areas and numbers made of their runs, which decide ties."""
         if self.on != "mask":
-            return side.box[at], None, np.zeros(at.size, np.int64)
+            return side.box.take(at, axis=0), None, np.zeros(at.size, np.int64)
         o = side.segmentation.outlines
-        measures = o.measures[at]
-        return measures[:, 1:].astype(np.float64), measures[:, 0].astype(np.float64), o.content[at].view(np.int64)
+        measures = o.measures.take(at, axis=0)
+        return measures[:, 1:].astype(np.float64), measures[:, 0].astype(np.float64), Taken(_Contents(o), at)
 
     def _federated(self, at: Ints, image: Ints, chosen: Ints, truths: Objects) -> tuple[Ints, NDArray[np.bool_]]:
         """Which results are of classes that their image was checked for, and which of them nobody may call wrong."""
@@ -205,6 +219,14 @@ class Data:
         key = image * k + self.results.category[at]
         kept = np.flatnonzero(np.isin(key, absent) | np.isin(key, truths.image * k + truths.class_))
         return kept, np.isin(key[kept], unsure)
+
+
+@dataclass(frozen=True)
+class _Contents:
+    outlines: Outlines
+
+    def __getitem__(self, rows: Ints) -> Ints:
+        return self.outlines.contents(rows).view(np.int64)
 
 
 @dataclass(frozen=True)
@@ -227,7 +249,7 @@ class _ByImage:
 
     def __init__(self, rows: Ints, image: Ints, images: int) -> None:
         order = lexsort((image,))
-        self.rows, self.begin = rows[order], np.searchsorted(image[order], np.arange(images + 1))
+        self.rows, self.begin = rows.take(order), np.searchsorted(image.take(order), np.arange(images + 1))
 
     def of(self, chosen: Ints) -> tuple[Ints, Ints]:
         """The rows of some images, and the place of each one's image among them."""
@@ -239,7 +261,7 @@ def _gathered(values: Ints, begin: Ints, chosen: Ints) -> tuple[Ints, Ints]:
     lengths = np.diff(begin)[chosen]
     place = np.repeat(np.arange(chosen.size), lengths)
     first = begin[chosen] - (np.cumsum(lengths) - lengths)
-    return values[first[place] + np.arange(place.size)], place
+    return values.take(first.take(place) + np.arange(place.size)), place
 
 
 def _listed(lists: Lists | None, chosen: Ints, k: int) -> Ints:
@@ -326,14 +348,25 @@ def read(gt: Path, pred: Path, convention: str | None, on: str, threads: int) ->
     if on not in ON:
         raise UsageError(f"--on must be mask or box, not {on!r}")
     rules = rules_of(convention)
-    annotations = read_annotations(gt, threads)
+    annotations, results = _both(gt, pred, threads)
     if convention is None and annotations.images.negative is not None:
         rules = LVIS
-    results = read_results(pred, annotations, threads)
     if on == "box":
         for side, root in ((annotations, "$.annotations"), (results, "$")):
             _no_negative(side, root)
     return Data(annotations, results, rules, on, threads)
+
+
+def _both(gt: Path, pred: Path, threads: int) -> tuple[Annotations, Results]:
+    if threads <= 1:
+        annotations = read_annotations(gt)
+        return annotations, read_results(pred, annotations)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:  # both files at once
+        scanned = pool.submit(scan_results, pred, threads)
+        annotations = read_annotations(gt, threads)
+        return annotations, read_results(pred, annotations, threads, scanned.result)
 
 
 def _no_negative(side: Annotations | Results, root: str) -> None:

@@ -352,23 +352,33 @@ def coco_records(
     return _native.coco_records(text)
 
 
-class CocoList:
-    """The records of a list of COCO results, which need not be there as a whole.
+class CocoPart:
+    """The records of a stretch of a list of COCO results, which need not be there as a whole.
 
-    It takes the list a few blocks at a time, each scanned by a thread of its own. A block must end where the next
-    record begins, for which `last_record` is a good guess: one that is wrong makes the text unusual, never wrong.
+    Compressed counts are written into `text` from `begin` on, at most to `end`. `begins`: the list begins here.
+    A block must end where the next record begins, for which `last_record` is a good guess: one that is wrong makes the
+    text unusual, never wrong.
     """
 
-    def __init__(self, size: int) -> None:
-        self._list = _native.CocoList(size)
+    def __init__(self, text: NDArray[np.uint8], begin: int, end: int, begins: bool) -> None:
+        self._part = _native.CocoPart(text, begin, end, begins)
 
-    def add(self, blocks: Sequence[NDArray[np.uint8]]) -> bool:
-        """Take the next blocks; False where anything in them is unusual, as `coco_records` has it."""
-        return self._list.add(list(blocks))
+    def add(self, block: NDArray[np.uint8]) -> bool:
+        """Take the next block; False where anything in it is unusual, as `coco_records` has it."""
+        return self._part.add(block)
 
-    def columns(self) -> tuple[bool, NDArray[np.uint8], list[NDArray[Any]]]:
-        """Whether the list has ended, the compressed counts, and the columns, whose spans point into these."""
-        return self._list.columns()
+    def append(self, following: CocoPart) -> None:
+        """Take the records of the part that follows, which is left with none."""
+        self._part.append(following._part)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the list has ended."""
+        return self._part.ended()
+
+    def columns(self) -> list[NDArray[Any]]:
+        """The columns, whose spans point into the text; none are left here."""
+        return self._part.columns()
 
 
 def last_record(text: NDArray[np.uint8]) -> int:

@@ -135,7 +135,6 @@ class Outlines:
     counts, offsets  the runs of masks that were given otherwise; a mask without any is in the text
     sizes            (n, 2) height and width
     measures         (n, 5) area, and x, y, width and height of the box, as those of `Masks`
-    content          uint64 (n), a number made of the runs: equal masks have equal ones
     """
 
     text: NDArray[np.uint8]
@@ -144,7 +143,6 @@ class Outlines:
     offsets: Ints
     sizes: Ints
     measures: Ints
-    content: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.measures)
@@ -158,9 +156,11 @@ class Outlines:
         """The masks of these numbers, in this order."""
         at = np.asarray(indices, np.int64)
         plain = Masks(self.counts, self.offsets, self.sizes).take(at)
-        return Outlines(
-            self.text, self.spans[at], plain.counts, plain.offsets, plain.sizes, self.measures[at], self.content[at]
-        )
+        return Outlines(self.text, self.spans[at], plain.counts, plain.offsets, plain.sizes, self.measures[at])
+
+    def contents(self, indices: Any) -> NDArray[np.uint64]:
+        """A number made of the runs of each of these masks: equal masks have equal ones."""
+        return _native.rle_outlines(*self.take(indices).coded, True, 1)[1]
 
 
 def outlines(text: bytes | bytearray | memoryview, spans: Any, others: Masks, sizes: Any, threads: int = 1) -> Outlines:
@@ -174,8 +174,7 @@ def outlines(text: bytes | bytearray | memoryview, spans: Any, others: Masks, si
     of = _pairs(sizes)
     counts, offsets = np.ascontiguousarray(others.counts, np.uint32), np.ascontiguousarray(others.offsets, np.int64)
     coded = as_bytes(text), _pairs(spans), counts, offsets, of
-    measures, content = _checked(_native.rle_outlines, *coded, True, threads)
-    return Outlines(*coded, measures, content)
+    return Outlines(*coded, _checked(_native.rle_outlines, *coded, False, threads)[0])
 
 
 # Masks of what others hold

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maskmeter.errors import FormatError
 from maskmeter.formats._coco_lists import plain_images, read_categories, read_images
 from maskmeter.formats._coco_records import COUNTS, STRING, Document, Findings, parse, scan, scan_list
-from maskmeter.kernels import CocoList, last_record
+from maskmeter.kernels import CocoPart, last_record
 
 
 def scanned(text: bytes) -> Document | None:
@@ -230,9 +230,11 @@ def test_an_unusual_list_is_left_to_others(tmp_path, text):
 
 
 def test_blocks_behind_the_end_of_a_list_are_refused():
-    found = CocoList(100)
-    assert found.add([np.frombuffer(bytearray(b'[{"image_id": 1}]'), np.uint8)])
-    assert not found.add([np.frombuffer(bytearray(b'{"image_id": 1}]'), np.uint8)])
+    found = CocoPart(np.empty(100, np.uint8), 0, 100, True)
+    assert found.add(np.frombuffer(bytearray(b'[{"image_id": 1}]'), np.uint8))
+    assert found.ended and not found.add(np.frombuffer(bytearray(b'{"image_id": 1}]'), np.uint8))
+    with pytest.raises(ValueError, match="within the text"):
+        CocoPart(np.empty(100, np.uint8), 90, 101, False)
     assert last_record(np.frombuffer(b'[{"a": {}}, {"b": 1} ,\n{"c"', np.uint8)) == 23
 
 

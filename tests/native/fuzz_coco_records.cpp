@@ -19,7 +19,7 @@
 namespace {
 
 using maskmeter::coco::Document;
-using maskmeter::coco::List;
+using maskmeter::coco::Part;
 using maskmeter::coco::Scanner;
 
 const std::vector<std::string> seeds = {
@@ -92,10 +92,17 @@ int main(int argc, char** argv) {
         const std::unique_ptr<char[]> one(new char[cut]), two(new char[text.size() - cut]);
         std::memcpy(one.get(), text.data(), cut);
         std::memcpy(two.get(), text.data() + cut, text.size() - cut);
-        List list(text.size());
-        if (list.add({{one.get(), cut}}) && (list.ended() ? cut == text.size() : list.add({{two.get(), text.size() - cut}}) && list.ended())) {
+        // One after the other, or each for itself and then joined.
+        const std::unique_ptr<char[]> counts(new char[text.size()]);
+        const bool apart = random() % 2;
+        Part list(counts.get(), 0, apart ? cut : text.size(), true), second(counts.get(), cut, text.size(), false);
+        bool fits = list.add(one.get(), cut);
+        if (fits && !list.ended()) fits = apart ? second.add(two.get(), text.size() - cut) : list.add(two.get(), text.size() - cut);
+        else fits = fits && cut == text.size();
+        if (fits && apart && !list.ended()) list.append(second);
+        if (fits && list.ended()) {
             ++listed;
-            check(list.text.size() <= text.size() ? text : "", list.records);
+            check(text, list.records);
             const std::unique_ptr<char[]> again(new char[text.size()]);
             std::memcpy(again.get(), text.data(), text.size());
             Document whole;

@@ -13,14 +13,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, printable
-from ..kernels import CocoList, coco_records, last_record
+from ..kernels import CocoPart, coco_records, last_record
 from ._file import DEFAULT_MAX_BYTES, opened
 
 Ints = NDArray[np.int64]
@@ -139,34 +143,75 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
 
 
 def scan_list(path: str, threads: int, block: int = BLOCK) -> Document | None:
-    """The list in a file on this machine, read and scanned a few blocks at a time; None where anything is unusual."""
+    """The list in a file on this machine, read and scanned a block at a time; None where anything is unusual.
+
+    Each thread takes a stretch of the file. Compressed counts lie where the stretch lies in the file, or before.
+    """
 
     def read(handle: int, _name: str, size: int, _most: int) -> Document | None:
-        found, done, left = CocoList(size), 0, np.empty(0, np.uint8)
-        rooms = [np.empty(min(block, size), np.uint8) for _ in range(threads)]
-        with open(handle, "rb", buffering=0, closefd=False) as file:
-            while done < size:
-                blocks: list[NDArray[np.uint8]] = []
-                for room in rooms:
-                    room[: left.size] = left
-                    filled = left.size
-                    while filled < room.size and (n := file.readinto(room.data[filled:])):
-                        filled, done = filled + n, done + n
-                    end = filled if done >= size or filled < room.size else last_record(room[:filled])
-                    if not end:
-                        return None
-                    blocks.append(room[:end])
-                    left = room[end:filled].copy()
-                    if done >= size:
-                        break
-                if not found.add(blocks):
-                    return None
-            if file.read(1):
-                return None
-        ended, text, columns = found.columns()
-        return Document(text.data, True, None, None, Records(*columns)) if ended else None
+        text = np.empty(size, np.uint8)
+        cuts = _cuts(handle, size, threads, block)
+        stretches = list(pairwise(cuts))
+        if len(stretches) == 1:
+            parts = [_stretch(handle, text, block, (0, size))]
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(len(stretches)) as pool:
+                parts = list(pool.map(partial(_stretch, handle, text, block), stretches))
+        ordinary = [p for p in parts if p is not None]
+        if len(ordinary) < len(parts) or any(p.ended for p in ordinary[:-1]) or _read_at(handle, bytearray(1), size):
+            return None
+        first, *others = ordinary
+        for part in others:
+            first.append(part)
+        return Document(text.data, True, None, None, Records(*first.columns())) if first.ended else None
 
     return opened(path, DEFAULT_MAX_BYTES, read)
+
+
+def _cuts(handle: int, size: int, threads: int, block: int) -> list[int]:
+    """Where the stretches of a list seem to begin, and its end."""
+    cuts = [0]
+    for k in range(1, threads):
+        room = np.empty(block, np.uint8)
+        begin = size * k // threads
+        found = last_record(room[: _read_at(handle, room.data, begin)]) if begin - cuts[-1] > block else 0
+        cuts += [begin + found] if found else []
+    return [*cuts, size]
+
+
+def _stretch(handle: int, text: NDArray[np.uint8], block: int, ends: tuple[int, int]) -> CocoPart | None:
+    """The records of a stretch; None where anything is unusual."""
+    begin, end = ends
+    found, at, left = CocoPart(text, begin, end, begin == 0), begin, 0
+    room = np.empty(min(block, end - begin), np.uint8)
+    while at < end:
+        filled = left
+        while filled < room.size and (n := _read_at(handle, room.data[filled : filled + end - at], at)):
+            filled, at = filled + n, at + n
+        stop = filled if at >= end or filled < room.size else last_record(room[:filled])
+        if not stop or not found.add(room[:stop]):
+            return None
+        left = filled - stop
+        room[:left] = room[stop:filled].copy()
+        if filled < room.size and at < end:  # the file has become shorter
+            return None
+    return found
+
+
+_seeking = Lock()
+
+
+def _read_at(handle: int, room: bytearray | memoryview, at: int) -> int:
+    """Read from a place in a file into `room`; how many bytes there were."""
+    if hasattr(os, "preadv"):
+        return os.preadv(handle, [room], at)
+    with _seeking:
+        os.lseek(handle, at, os.SEEK_SET)
+        data = os.read(handle, len(room))
+    room[: len(data)] = data
+    return len(data)
 
 
 def scan(text: NDArray[np.uint8]) -> Document | None:

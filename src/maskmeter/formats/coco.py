@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS", "Annotations", "Categories", "Images", "Lists", "Results", "Segmentations", "is_detection",
-    "read_annotations", "read_results",
+    "read_annotations", "read_results", "scan_results",
 ]  # fmt: skip
 
 KINDS = ("box only", "polygons", "compressed RLE", "uncompressed RLE")
@@ -266,22 +266,32 @@ def read_annotations(path: Path_, threads: int = 1) -> Annotations:
     notes = [*_id_notes(r, kept), *_twice(r, document, kept, image, category)]
     if not kept.size:
         notes.append("there are no annotations: nothing can be found, and AP is undefined")
-    image = image[kept]
+    image = _of(image, kept)
     return Annotations(
         path=found.path, images=images, categories=categories, row=kept, id=ids, image=image, category=category,
-        area=r.area[kept], crowd=r.crowd[kept] == 1, ignore=r.ignore[kept] == 1, box=r.box[kept],
+        area=_of(r.area, kept), crowd=_of(r.crowd, kept) == 1, ignore=_of(r.ignore, kept) == 1, box=_of(r.box, kept),
         segmentation=_segmentations(document, kept, images, image, found.path, threads),
         repairs=found.repairs, notes=notes,
     )  # fmt: skip
 
 
-def read_results(path: Path_, annotations: Annotations, threads: int = 1) -> Results:
-    """The results for a ground truth, whose images and categories they must have. Raises FormatError."""
+def scan_results(path: Path_, threads: int = 1) -> Document | None:
+    """The list of results in an ordinary file on this machine; it needs no ground truth yet. Raises FormatError."""
+    return None if is_remote(path) else scan_list(os.fspath(path), threads)
+
+
+def read_results(
+    path: Path_, annotations: Annotations, threads: int = 1, scanned: Callable[[], Document | None] | None = None
+) -> Results:
+    """The results for a ground truth, whose images and categories they must have. Raises FormatError.
+
+    `scanned` gives what `scan_results` has found, where that was begun before.
+    """
     found = Findings(os.fspath(path))
     for member, side in (("image_id", annotations.images), ("category_id", annotations.categories)):
         if side.named is not None:
             found.named[member] = side.named
-    document = (None if is_remote(path) else scan_list(found.path, threads)) or _document(found)
+    document = (scan_results(path, threads) if scanned is None else scanned()) or _document(found)
     if not document.is_list:
         raise FormatError(
             "is an object, not a list: results are a list of objects with image_id, category_id, score and segmentation"
@@ -387,7 +397,7 @@ def _numbers(ids: Ints, wanted: Ints) -> tuple[Ints, NDArray[np.bool_]]:
 
 
 def _category_numbers(categories: Categories, r: Records, rows: Ints, root: str, found: Findings) -> Ints:
-    wanted = r.category[rows]
+    wanted = _of(r.category, rows)
     number, known = _numbers(categories.id, wanted)
     if not known.all():
         first = int(np.flatnonzero(~known)[0])
@@ -405,17 +415,20 @@ def _category_numbers(categories: Categories, r: Records, rows: Ints, root: str,
 
 def _sizes(images: Images, r: Records, image: Ints, rows: Ints, root: str, found: Findings) -> Images:
     """The images with the sizes that only their RLEs tell; an RLE of another size than its image is a problem."""
-    rows = rows[(r.kind[rows] == STRING) | (r.kind[rows] == COUNTS)]
+    kind = _of(r.kind, rows)
+    coded = (kind == STRING) | (kind == COUNTS)
+    rows = rows if coded.all() else rows[coded]
     height, width = images.height.copy(), images.width.copy()
-    at = image[rows]
-    untold = (height[at] == 0) | (width[at] == 0)
+    at = _of(image, rows)
+    untold = ((height == 0) | (width == 0)).take(at)
     if untold.any():
         first = int(rows[np.flatnonzero(untold)[0]])
         number, where = np.unique(at[untold], return_index=True)
         lead = rows[untold][where]
         height[number], width[number] = r.size[lead, 0], r.size[lead, 1]
         found.repair("the image has no size: taken from its RLEs", f"{root}[{first}].segmentation.size", len(number))
-    wrong = (r.size[rows, 0] != height[at]) | (r.size[rows, 1] != width[at])
+    told = _of(r.size, rows)
+    wrong = (told[:, 0] != height.take(at)) | (told[:, 1] != width.take(at))
     if wrong.any():
         k = int(np.flatnonzero(wrong)[0])
         h, w = r.size[rows[k]].tolist()
@@ -432,7 +445,7 @@ def _sizes(images: Images, r: Records, image: Ints, rows: Ints, root: str, found
 
 def _ids(r: Records, kept: Ints, root: str, found: Findings) -> Ints:
     """The ids; those that are missing are numbered after the greatest."""
-    ids = r.id[kept].copy()
+    ids = r.id[kept]
     lacking = np.flatnonzero((r.has[kept] & ID) == 0)
     if lacking.size:
         greatest = int(ids.max(initial=0))
@@ -460,13 +473,8 @@ def _twice(r: Records, document: Document, rows: Ints, image: Ints, category: In
     """A note where a record says the same as one before it: image, category, score, box and segmentation."""
     mixed = np.zeros(len(rows), np.uint64)
     lengths = r.span[:, 1] - r.span[:, 0] + np.diff(r.count_offsets) + np.diff(r.mask_offsets)
-    columns = [
-        image[rows] if len(image) != len(rows) else image,
-        category,
-        r.score[rows],
-        lengths[rows],
-        *r.box[rows].T,
-    ]
+    box, of = _of(r.box, rows), _of(image, rows) * (int(category.max(initial=0)) + 1) + category
+    columns = [of, _of(r.score, rows), _of(lengths, rows), box[:, 0], box[:, 1]]  # enough to tell nearly all apart
     for column in columns:
         mixed = (mixed ^ np.ascontiguousarray(column).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
@@ -500,17 +508,22 @@ def _content(r: Records, text: bytes | bytearray | memoryview, i: int) -> tuple[
     )  # fmt: skip
 
 
+def _of(values: NDArray[Any], rows: Ints) -> NDArray[Any]:
+    """The values of some rows, which ascend; all of them are not copied."""
+    return values if len(values) == len(rows) else values.take(rows, axis=0)
+
+
 def _segmentations(
     document: Document, rows: Ints, images: Images, image: Ints, path: str, threads: int
 ) -> Segmentations:
     r = document.records
-    sizes = np.stack([images.height[image], images.width[image]], 1)
+    sizes = np.stack([images.height, images.width], 1).take(image, axis=0)
     polygons, masks = _taken(np.arange(len(r.polygon_offsets) - 1), r.mask_offsets, rows)
     xy, polygon_offsets = _taken(r.xy, r.polygon_offsets, polygons)
     counts, count_offsets = _taken(r.counts, r.count_offsets, rows)
     return Segmentations(
-        document.text, r.kind[rows], r.span[rows], sizes, xy, polygon_offsets, masks, counts, count_offsets, rows,
-        document.root, path, threads,
+        document.text, _of(r.kind, rows), _of(r.span, rows), sizes, xy, polygon_offsets, masks, counts, count_offsets,
+        rows, document.root, path, threads,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ shape. Objects that are alike in all of these are exchangeable.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,13 @@ from numpy.typing import NDArray
 from ..kernels import Cells, Meetings, lexsort
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Contents(Protocol):
+    """Numbers made of shapes, which need not be there before they are asked for."""
+
+    def __getitem__(self, rows: Ints, /) -> Ints: ...
 
 
 class Shaped(Protocol):
@@ -25,7 +33,7 @@ class Shaped(Protocol):
     @property
     def box(self) -> NDArray[np.float64]: ...
     @property
-    def content(self) -> Ints: ...
+    def content(self) -> Contents: ...
 
 
 def by_content(cell: Ints, x: Shaped, *before: NDArray[Any]) -> Ints:
@@ -35,12 +43,25 @@ def by_content(cell: Ints, x: Shaped, *before: NDArray[Any]) -> Ints:
     same = np.ones(max(order.size - 1, 0), bool)
     for key in first:
         same &= key[order[1:]] == key[order[:-1]]
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if order.size else order
-    if tied.size:
-        run = np.cumsum(np.append(True, ~same))[tied]
-        rows = order[tied]
-        order[tied] = rows[lexsort((x.content[rows], *x.box[rows].T[::-1], -x.area[rows], run))]
-    return order
+    order, same = _settled(order, same, lambda rows: (-x.area[rows], *x.box[rows].T))
+    return _settled(order, same, lambda rows: (x.content[rows],))[0]
+
+
+def _settled(order: Ints, same: Bools, keys: Callable[[Ints], tuple[NDArray[Any], ...]]) -> tuple[Ints, Bools]:
+    """The order in which keys decide between neighbours that are the `same`, and which are so after that."""
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if same.any() else np.empty(0, np.int64)
+    if not tied.size:
+        return order, same
+    rows = order[tied]
+    known = (np.cumsum(np.append(True, ~same))[tied], *keys(rows))
+    turn = lexsort(known[::-1])
+    order[tied] = rows[turn]
+    alike = np.ones(tied.size - 1, bool)
+    for key in known:
+        alike &= key[turn[1:]] == key[turn[:-1]]
+    left = np.zeros(same.size, bool)
+    left[tied[:-1][alike]] = True
+    return order, left
 
 
 def claimed(cells: Cells, score: NDArray[np.float64], pairs: Meetings, never: NDArray[np.bool_]) -> Ints:

@@ -33,7 +33,7 @@ from ..kernels import (
     weighted_sums,
 )
 from ._codec import from_bytes, to_bytes
-from .detection_order import by_content, claimed
+from .detection_order import Contents, by_content, claimed
 from .detection_rules import Rules
 
 Ints = NDArray[np.int64]
@@ -54,7 +54,7 @@ class Objects:
     image, class_  places among the images and classes
     area           float64
     box            (N, 4) x, y, width, height: tight around the mask where masks are judged
-    content        int64, a number made of the shape: tells objects apart that are alike in area and box
+    content        numbers made of the shapes: tell objects apart that are alike in area and box
     score          of detections
     crowd, ignore, unmarked  of ground truths; `excused` of detections (see `kernels.match_detections`)
     size           area of the mask, where that bounds what two objects share; None for boxes
@@ -65,7 +65,7 @@ class Objects:
     class_: Ints
     area: Floats
     box: Floats
-    content: Ints
+    content: Contents
     score: Floats = field(default_factory=lambda: np.empty(0))
     crowd: Bools = field(default_factory=lambda: np.empty(0, bool))
     ignore: Bools = field(default_factory=lambda: np.empty(0, bool))
@@ -76,9 +76,20 @@ class Objects:
 
     def take(self, at: Ints) -> Objects:
         """These objects, in this order."""
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        taken: dict[str, Any] = {k: x[at] if x is not None and len(x) else x for k, x in parts.items()}
-        return Objects(**taken)
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "content"}
+        taken: dict[str, Any] = {k: x.take(at, axis=0) if x is not None and len(x) else x for k, x in parts.items()}
+        return Objects(**taken, content=Taken(self.content, at))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The contents of some objects."""
+
+    source: Contents
+    at: Ints
+
+    def __getitem__(self, rows: Ints) -> Ints:
+        return self.source[self.at[rows]]
 
 
 class Judged(NamedTuple):
@@ -131,8 +142,12 @@ def judge(truths: Objects, found: Objects, rules: Rules, iou: IoU | None, partne
 
 def _cells(truths: Ints, found: Ints) -> tuple[Cells, Ints]:
     """The cells that occur, from ascending keys of both sides."""
-    keys = np.union1d(truths, found)
+    keys = _distinct(np.sort(np.concatenate([_distinct(truths), _distinct(found)])))
     return Cells(*(np.append(np.searchsorted(x, keys), x.size) for x in (found, truths))), keys
+
+
+def _distinct(ascending: Ints) -> Ints:
+    return ascending[np.append(True, ascending[1:] != ascending[:-1])] if ascending.size else ascending
 
 
 def meetings_in_images(
@@ -468,11 +483,11 @@ def joined(
     number = column("image_number")
     det_class, det_image, det_rank = column("det_class"), image("det_image"), column("det_rank")
     score = column("det_score", np.empty(0))
-    order = lexsort((det_rank, number[det_image], -score, det_class))
+    order = lexsort((det_rank, number.take(det_image), -score, det_class))
     words = np.empty((areas, 0), np.uint64)
     return Detections(
-        rules, number, classes, group, det_class[order], det_image[order], det_rank[order],
-        score[order],
+        rules, number, classes, group, det_class.take(order), det_image.take(order), det_rank.take(order),
+        score.take(order),
         column("hits", words).take(order, axis=1), column("ignored", words).take(order, axis=1),
         column("gt_class"), image("gt_image"), column("gt_counted", np.empty((areas, 0), bool)),
         binary=bool(parts and parts[0].binary) if binary is None else binary,
@@ -480,18 +495,18 @@ def joined(
 
 
 def detections_of(
-    judged: Judged, rules: Rules, image_number: Ints, classes: Ints, group: Ints | None = None, binary: bool = False
-) -> Detections:
-    """The statistic of what was judged."""
+    judged: Judged, rules: Rules, image_number: Ints, classes: Ints, group: Ints | None = None, binary: bool = False,
+    *, ordered: bool = True,
+) -> Detections:  # fmt: skip
+    """The statistic of what was judged; not `ordered` only to be joined with others."""
     f, t = judged.found, judged.truths
     low, high = rules.ranges[:, :1], rules.ranges[:, 1:]
-    return in_order(
-        Detections(
-            rules, image_number, classes, np.zeros(classes.size, np.int64) if group is None else group,
-            f.class_, f.image, judged.rank, f.score, judged.matched.hits, judged.matched.ignored,
-            t.class_, t.image, ~t.ignore & (t.area >= low) & (t.area <= high), binary=binary,
-        )
+    found = Detections(
+        rules, image_number, classes, np.zeros(classes.size, np.int64) if group is None else group,
+        f.class_, f.image, judged.rank, f.score, judged.matched.hits, judged.matched.ignored,
+        t.class_, t.image, ~t.ignore & (t.area >= low) & (t.area <= high), binary=binary,
     )  # fmt: skip
+    return in_order(found) if ordered else found
 
 
 def in_order(d: Detections, last: Bools | None = None) -> Detections:
