@@ -7,7 +7,7 @@ names the columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from .statistics.encounters import Encounters
 from .statistics.image_scores import ImageScores
 from .statistics.measured import Measured
 from .statistics.overlap import STUFF, THING, Overlap
+from .statistics.overlap_sums import Tape, is_long, recorded, replayed
 from .statistics.scores import Scores
 
 
@@ -38,6 +39,9 @@ def columns(metric: Metric[Any, Any], statistic: Any, finite: bool = True) -> Va
         return np.concatenate([_one(metric, each) for each in statistic])
     if isinstance(statistic, ClassScores | CoarseClassScores):
         return _over_classes(statistic, metric.values)
+    if isinstance(statistic, Overlap) and is_long(statistic) and _own(metric):
+        record_sums([metric], statistic)
+        statistic = replayed(statistic, statistic.memo[Tape][metric])
     values = metric.values(statistic)
     if not metric.per_class:
         return values[..., None]
@@ -49,6 +53,19 @@ def columns(metric: Metric[Any, Any], statistic: Any, finite: bool = True) -> Va
     if isinstance(statistic, Overlap):
         return values
     return values[..., 1:2] if statistic.binary else values
+
+
+def record_sums(metrics: Iterable[Metric[Any, Any]], o: Overlap) -> None:
+    """Where there are many objects, go through them once for the sums behind all of these metrics (`overlap_sums`)."""
+    if is_long(o):
+        known: dict[Metric[Any, Any], Tape] = o.memo.setdefault(Tape, {})
+        missing = [m for m in metrics if _own(m) and m not in known]
+        known.update(zip(missing, recorded(o, [m.values for m in missing]) if missing else (), strict=True))
+
+
+def _own(metric: Metric[Any, Any]) -> bool:
+    """Whether a formula is one of these, which see objects through sums alone."""
+    return metric.formula.__module__.startswith("maskmeter.metrics.")
 
 
 def _one(metric: Metric[Any, Any], statistic: Scores | ImageScores | ImageClassScores) -> Values:

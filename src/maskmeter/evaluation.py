@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .arrays import overlap_of, shape_of, shapes_of, two_maps
 from .asked import QUALITY, default_metrics, needs_of, wanted_by
-from .columns import Means, among, columns, objects_behind
+from .columns import Means, among, columns, objects_behind, record_sums
 from .errors import LabelError, MergeError, UsageError, printable
 from .facts import Facts
 from .formats.packings import PACKINGS
@@ -369,6 +369,8 @@ class Evaluation(Tabular):
     def rows(self) -> list[Row]:
         """The result table: every metric and class, pooled and over images."""
         if self._rows is None:
+            if of_objects := [self.asked(m) for m in self.metrics if m.statistic == Overlap.name]:
+                record_sums(of_objects, self.statistic(Overlap.name))
             means = {m: Means() for m in self.metrics}
             for _, values in self.blocks():
                 for m, mean in means.items():
@@ -447,8 +449,11 @@ class Evaluation(Tabular):
 
     def columns(self, metric: Metric[Any, Any], statistic: Any, finite: bool = True) -> Values:
         """The metric's values with a last axis of columns, as `titles` names them, under the run's convention."""
-        takes = self._takes_convention(metric)
-        return columns(metric.at(convention=self.facts.convention) if takes else metric, statistic, finite)
+        return columns(self.asked(metric), statistic, finite)
+
+    def asked(self, metric: Metric[Any, Any]) -> Metric[Any, Any]:
+        """The metric under the run's convention."""
+        return metric.at(convention=self.facts.convention) if self._takes_convention(metric) else metric
 
     # Inside
 

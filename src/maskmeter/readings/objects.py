@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,10 +33,10 @@ class Objects:
     stored: str = LabelCounts.name
 
     def pool(self, blocks: Iterable[Sequence[bytes]], summed: bytes | None) -> Overlap:
-        return concatenate([self._overlap(b) for blobs in blocks for b in blobs])
+        return _joined(self._overlap, [b for blobs in blocks for b in blobs])
 
     def stack(self, blobs: Sequence[bytes], pooled: Overlap) -> Overlap:
-        return concatenate([self._overlap(b) for b in blobs]).by_image()
+        return _joined(self._overlap, blobs).by_image()
 
     def whole(self, pooled: Overlap) -> Overlap:
         """The stack of all images, of what was pooled of them: the same objects, kept once."""
@@ -89,10 +89,16 @@ class Segmented:
         return _ByUnit(pooled, units)
 
     def _read(self, blobs: Sequence[bytes]) -> Overlap:
-        o = concatenate([Overlap.from_bytes(b) for b in blobs]).under(self.facts.labels)
+        o = _joined(Overlap.from_bytes, blobs).under(self.facts.labels)
         if self.facts.as_declared:
             return o
         return replace(o, gt_area=o.gt_size, gt_crowd=np.minimum(o.gt_crowd, 1))
+
+
+def _joined(read: Callable[[bytes], Overlap], blobs: Sequence[bytes], part: int = 64) -> Overlap:
+    """The objects of all images as one, some images at a time: so the room of small arrays is used again."""
+    some = (blobs[k : k + part] for k in range(0, len(blobs), part))
+    return concatenate([concatenate([read(b) for b in few]) for few in some])
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,42 @@ def exact_sums(at: Ints, values: Floats, size: int) -> Floats:
     return out
 
 
+class ExactSums:
+    """Sums by cell of floats that come in parts: `exact_sums` of all of them, rounded once.
+
+    A float is a whole multiple of a power of two; of each power the multiples are added, in two halves that fit.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._halves: dict[int, NDArray[np.int64]] = {}
+        self._size = size
+
+    def add(self, at: Ints, values: Floats) -> None:
+        """Add some more, which are finite."""
+        share, power = np.frexp(values)
+        whole = (share * 2.0**53).astype(np.int64)
+        for p in np.unique(power).tolist():
+            here = power == p
+            held = self._halves.setdefault(p, np.zeros((2, self._size), np.int64))
+            np.add.at(held[0], at[here], whole[here] >> 26)
+            np.add.at(held[1], at[here], whole[here] & (1 << 26) - 1)
+
+    @property
+    def rounded(self) -> Floats:
+        """The sums."""
+        low = min(self._halves, default=0)
+        total = [0] * self._size
+        for p, (high, rest) in self._halves.items():
+            for cell, (x, y) in enumerate(zip(high.tolist(), rest.tolist(), strict=True)):
+                total[cell] += ((x << 26) + y) << p - low
+        return np.array([_scaled(x, low - 53) for x in total])
+
+
+def _scaled(whole: int, power: int) -> float:
+    """whole * 2**power, rounded once."""
+    return float(whole << power) if power >= 0 else whole / (1 << -power)
+
+
 def sums_in_turn(at: Ints, values: Floats, size: int) -> Floats:
     """How much of the floats falls into each cell, added one after the other."""
     out = np.zeros(size, np.float64)

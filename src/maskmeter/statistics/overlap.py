@@ -69,6 +69,7 @@ class Overlap:
     disjoint              no pixel belongs to two objects of one side
     width                 that of boundaries, as a share of the image diagonal; 0 where they were not counted
     centres               whether centres were counted (see `details`)
+    tape                  where sums are recorded, or read again without the objects (see `overlap_sums`)
     weights               None: sums are over all images; a matrix (B, I): over resamples; "images": for each image
     """
 
@@ -102,6 +103,7 @@ class Overlap:
     width: float = 0.0
     centres: bool = False
     weights: Floats | str | None = None
+    tape: Any = None
 
     # What objects share
 
@@ -174,6 +176,12 @@ class Overlap:
         """The same, answering sums over resamples b that hold image i `weights[b, i]` times."""
         return self._answering(weights)
 
+    def taped(self, tape: Any) -> Overlap:
+        """The same objects, whose sums go through a tape."""
+        made = replace(self, tape=tape)
+        made.__dict__["memo"] = self.memo
+        return made
+
     def _answering(self, weights: Floats | str) -> Overlap:
         """The same objects under other weights: what was concluded of them, which no weight changes, is shared."""
         made = replace(self, weights=weights)
@@ -191,7 +199,9 @@ class Overlap:
         k = 1 if class_ is None else self.classes.size
         add = counts if values.dtype.kind != "f" else sums_in_turn if in_turn else exact_sums
         column = 0 * image if class_ is None or k == 1 else np.searchsorted(self.classes, class_)
-        if self.weights is None:
+        if self.tape is not None:
+            sums = self.tape.total(self, column, values, image, k, in_turn)
+        elif self.weights is None:
             sums = add(column, values, k)
         else:
             sums = self.over_images(add(image * k + column, values, self.images * k).reshape(self.images, k))
@@ -199,6 +209,8 @@ class Overlap:
 
     def over_images(self, values: NDArray[Any]) -> NDArray[Any]:
         """What was summed for each image, (I, K), as the sums (..., K) that this statistic answers."""
+        if self.tape is not None:
+            return self.tape.over_images(self, values)
         if self.weights is None:
             return values.sum(axis=0)
         return values if isinstance(self.weights, str) else weighted_sums(self.weights, values)
@@ -271,8 +283,8 @@ class Overlap:
 def concatenate(parts: Sequence[Overlap]) -> Overlap:
     """The statistics of many images as one, in this order. Raises MergeError where conventions differ.
 
-    One field after the other is joined, and one that holds a single number throughout takes no room: a million objects
-    come in little more memory than they need.
+    One field after the other is joined and let go, and one that holds a single number throughout takes no room: a
+    million objects come in little more memory than they need.
     """
     if not parts:
         raise MergeError("there is nothing to add up")
@@ -287,20 +299,27 @@ def concatenate(parts: Sequence[Overlap]) -> Overlap:
         "gt": [x.gt_id.size for x in parts],
         "pred": [x.pred_id.size for x in parts],
     }
+    about: dict[str, Any] = {
+        "binary": parts[0].binary,
+        "disjoint": all(x.disjoint for x in parts),
+        "width": parts[0].width,
+        "centres": parts[0].centres,
+        **_joined_facts(parts),
+    }
+    by_pixels = all(x.gt_area is x.gt_size or np.array_equal(x.gt_area, x.gt_size) for x in parts)
+    fields = [f for f in (*GT, *PRED, *PAIR, "pixels") if f != "gt_area" or not by_pixels]
+    held = {f: [getattr(x, f) for x in parts] for f in fields}
+    del parts
     joined: dict[str, NDArray[Any]] = {}
-    for f in (*GT, *PRED, *PAIR, "pixels"):
-        columns = [getattr(x, f) for x in parts]
+    for f in fields:
+        columns = held.pop(f)
         side, _, what = f.partition("_")
         if counted := before.get("image" if what == "image" else what if side == "pair" else ""):
             columns = [x + n for x, n in zip(columns, np.cumsum([0, *counted[:-1]]).tolist(), strict=True)]
         joined[f] = _constant(columns) if len(columns) > 1 else columns[0]
-    if len(parts) > 1 and all(x.gt_area is x.gt_size or np.array_equal(x.gt_area, x.gt_size) for x in parts):
+    if by_pixels:
         joined["gt_area"] = joined["gt_size"]
-    return Overlap(
-        **joined,
-        **_joined_facts(parts), binary=parts[0].binary, disjoint=all(x.disjoint for x in parts),
-        width=parts[0].width, centres=parts[0].centres,
-    )  # fmt: skip
+    return Overlap(**joined, **about)
 
 
 def _constant(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
