@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 import maskmeter as mm
 from maskmeter.cli import main
@@ -235,3 +236,57 @@ def test_two_channels_that_are_read_as_slices_or_with_a_class_0_are_remarked_on(
     assert "--ignore 0" not in str(evaluate(*folders, **packed, ignore=0).notices)
     with pytest.raises(LabelError, match="or pass --ignore 0"):
         evaluate(*folders, **packed, classes=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("packing", "shape"), [("components4", (14, 15)), ("components8", (14, 15)), ("components18", (6, 7, 8))]
+)
+def test_components_are_objects_from_files_and_from_arrays(
+    tmp_path: Path, packing: str, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(5)
+    gt = rng.choice([0, 0, 1, 2], shape).astype(np.uint8)
+    pred = np.where(rng.random(shape) < 0.2, 0, gt).astype(np.uint8)
+    for side, array in (("gt", gt), ("pred", pred)):
+        (tmp_path / side).mkdir()
+        np.save(tmp_path / side / "a.npy", array)
+    done = evaluate(tmp_path / "gt", tmp_path / "pred", ["object_f1(iou=0.5)"], task="instance", convention=packing)
+    meter = mm.Evaluation(["object_f1(iou=0.5)"], task="instance")
+    meter.update(gt, pred, image="a", connectivity=int(packing.removeprefix("components")))
+    assert [(r.class_, r.over, r.value, r.n) for r in done.rows()] == [
+        (r.class_, r.over, r.value, r.n) for r in meter.rows()
+    ]
+    structure = ndimage.generate_binary_structure(len(shape), {"components4": 1}.get(packing, 2))
+    o = done.statistic("overlap")
+    for c in (1, 2):
+        assert np.count_nonzero(o.gt_class == c) == ndimage.label(gt == c, structure)[1]
+    assert f"objects:{packing}" in done.rows()[0].signature
+    assert all(x.box is not None for x in done.objects())  # their files are read again
+
+
+def test_components_of_labelled_maps(tmp_path: Path) -> None:
+    """Sources of one label hang together, stuff is background, void left out, and 0 a thing where it is called so."""
+    kind = np.array([[7, 8, 0, 0, 9], [3, 3, 3, 0, 9]], np.uint8)
+    for side in ("gt", "pred"):
+        (tmp_path / side).mkdir()
+        Image.fromarray(kind).save(tmp_path / side / "a.png")
+    labels = LabelSet((
+        Label(0, "hole", thing=True), Label(1, "car", source=(7, 8), thing=True),
+        Label(2, "road", source=(3,), thing=False), Label(9, "void", ignore=True),
+    ))  # fmt: skip
+    how = {"task": "instance", "convention": "components4"}
+    o = evaluate(tmp_path / "gt", tmp_path / "pred", labels=labels, **how).statistic("overlap")  # type: ignore[arg-type]
+    assert sorted(zip(o.gt_class.tolist(), o.gt_size.tolist(), strict=True)) == [(0, 3), (1, 2)]
+    assert o.pixels.tolist() == [8]
+    plain = evaluate(tmp_path / "gt", tmp_path / "pred", **how).statistic("overlap")  # type: ignore[arg-type]
+    assert sorted(plain.gt_class.tolist()) == [3, 7, 8, 9]
+    with pytest.raises(LabelError, match="has 2 axes, and components26 is for 3; there are components4, components8"):
+        evaluate(tmp_path / "gt", tmp_path / "pred", task="instance", convention="components26")
+
+
+def test_classes_that_never_meet_are_remarked_on(tmp_path: Path) -> None:
+    for side, value in (("gt", 255), ("pred", 1)):
+        (tmp_path / side).mkdir()
+        Image.fromarray(np.array([[0, value, value]], np.uint8)).save(tmp_path / side / "a.png")
+    done = evaluate(tmp_path / "gt", tmp_path / "pred", task="instance", convention="components4")
+    assert "share no class (255 in the ground truth, 1 in the prediction)" in done.notices[0]

@@ -120,8 +120,9 @@ def like_classes(e: Evaluation) -> Iterator[Advice]:
     yield Advice(
         "classes",
         f"the ground truth looks like classes, not objects: {same}, and {found.total()} "
-        f"pieces in {printable(name)}; pass --task semantic (task='semantic'); or make objects of their pieces, in "
-        f"Python with Evaluation.update(..., connectivity={max(NEIGHBOURS[axes])})",
+        f"pieces in {printable(name)}; pass --task semantic (task='semantic'); or make objects of their pieces with "
+        f"--convention components{max(NEIGHBOURS[axes])}, in Python with Evaluation.update(..., "
+        f"connectivity={max(NEIGHBOURS[axes])})",
         "",
     )
 

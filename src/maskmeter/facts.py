@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .formats.packings import COMPONENTS
 from .labels import LabelSet
 from .statistics.confusion import Reading
 
@@ -95,6 +96,7 @@ class Facts:
         usual = self.task != "binary" or self.positive in ((1,), (255,), (1, 255))
         parts = {
             "convention": self.convention or "",
+            "objects": self.files if self.files in COMPONENTS else "",
             "on": self.on,
             "areas": "declared" if self.as_declared else "",
             "ignore": ",".join(map(str, void)),

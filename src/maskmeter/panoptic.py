@@ -217,7 +217,7 @@ def decide(question: Question, data: Data, records: Records) -> tuple[Facts, lis
         files=_files(question),
     )
     chosen = ["task panoptic: the ground truth is JSON with segments_info"] if question.task == "auto" else []
-    return facts, [*chosen, *_contradictions(facts, records), *file_notes(records)]
+    return facts, [*chosen, *_contradictions(facts, records), *_apart(facts, records), *file_notes(records)]
 
 
 def _files(question: Question) -> str:
@@ -241,6 +241,17 @@ def _contradictions(facts: Facts, records: Records) -> list[str]:
             f"this run goes by the PNGs; panopticapi would print pq {raw.value(pq):.6g} (--convention panoptic)"
         )
     return ["; ".join(said)] if said else []
+
+
+def _apart(facts: Facts, records: Records) -> list[str]:
+    """A remark where no class of the ground truth is one of the predictions."""
+    o: Overlap = Evaluation([], facts=facts, records=records).statistic(Overlap.name)
+    labels = facts.labels or LabelSet(())
+    gt, pred = ([labels.title(c) for c in np.unique(x).tolist()] for x in (o.gt_class[o.gt_crowd == 0], o.pred_class))
+    if not gt or not pred or {*gt} & {*pred}:
+        return []
+    sides = f"{', '.join(gt[:3])} in the ground truth, {', '.join(pred[:3])} in the prediction"
+    return [f"the two sides share no class ({sides}), so nothing can match; a label file brings them together (source)"]
 
 
 def _areas(o: Overlap, names: Sequence[str]) -> list[str]:

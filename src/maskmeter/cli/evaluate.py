@@ -94,6 +94,7 @@ def data_options(command: Any) -> Any:
     "--convention",
     metavar="NAME",
     help="Class and object in one file: channels, cityscapes, kitti, semantickitti; a mask for each object: stack; "
+    "classes whose connected components are the objects: components8 (or 4; in 3D 6, 18, 26); "
     "or panoptic: all its rules. Detections: "
     "coco-fixed (the default), coco, coco-detectron2, coco-boundary, lvis, cityscapes, tide.",
 )

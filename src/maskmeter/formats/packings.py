@@ -6,6 +6,10 @@
                    (`*_gtFine_instanceIds.png`)
     kitti          8-bit RGB: class = R, number = 256 G + B (KITTI-STEP)
     semantickitti  a number for each point of a cloud: class + 65536 number (`.label`, see `points`)
+    components4, components8; of volumes components6, components18, components26
+                   maps of classes, whose objects are their connected components: of so many neighbours; they are
+                   numbered over all classes, in the order of their first pixels. 0 is no object, unless the label file
+                   calls it a thing; a label of several sources is one label
 
 Conventions. Two channels of arrays and TIFF and `.label` files are recognised by themselves, the others have to be
 named: a PNG of grey with alpha may as well be a mask that somebody drew. A pair of class and number
@@ -29,16 +33,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, LabelError
-from ..kernels import joint_counts
+from ..kernels import components, joint_counts
 from ..labels import LabelSet
 from ..masks import label_map
 from ..segments import Segment, Segments
 from . import DEFAULT_MAX_PIXELS, decode, load
 from ._raster import Raster
+from .label_maps import open_label_map
 from .png import SIGNATURE, two_channels
 
-PACKINGS = ("channels", "cityscapes", "kitti", "semantickitti")
-NUMBERED = ("channels", "kitti", "semantickitti")  # those that are read into ids of our own, of class and number
+COMPONENTS = {
+    "components4": (2, 1), "components8": (2, 2), "components6": (3, 1), "components18": (3, 2), "components26": (3, 3),
+}  # fmt: skip
+"""The axes of a map, and along how many of them neighbours may differ."""
+PACKINGS = ("channels", "cityscapes", "kitti", "semantickitti", *COMPONENTS)
+NUMBERED = tuple(p for p in PACKINGS if p != "cityscapes")  # read into ids of our own, of class and number
 DIVISOR = 1000
 LIMIT = 2**31
 
@@ -74,6 +83,8 @@ def open_packed(
     max_pixels: int | None = None,
 ) -> Packed:
     """Read a file of classes and numbers. Raises FormatError or LabelError naming it."""
+    if packing in COMPONENTS:
+        return _open_components(path, packing, labels, gt, instances, ignore, max_pixels)
     data, most = load(path), DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
     try:
         things = _kinds(labels)
@@ -132,6 +143,34 @@ def _segment(id: int, class_: int, number: int, things: Kinds, gt: bool, instanc
     thing = things.get(class_)
     crowd = gt and number == 0 and thing is True
     return Segment(id, class_, crowd, background=instances and not crowd and (thing is False or number == 0))
+
+
+def _open_components(
+    path: Path,
+    packing: str,
+    labels: LabelSet | None,
+    gt: bool,
+    instances: bool,
+    ignore: tuple[int, ...],
+    max_pixels: int | None,
+) -> Packed:
+    """A map of classes with its components as objects."""
+    opened = open_label_map(path, labels, max_pixels)
+    classes, things = opened.map.array, _kinds(labels)
+    (axes, apart), known = COMPONENTS[packing], [p for p, (n, _) in COMPONENTS.items() if n == classes.ndim]
+    if classes.ndim != axes:
+        raise LabelError(
+            f"has {classes.ndim} axes, and {packing} is for {axes}; there are {', '.join(known) or 'none for these'}",
+            path,
+        )
+    if opened.numbered:
+        raise LabelError("holds a number of each object already; read it with --convention semantickitti", path)
+    classes = classes.astype(np.int64)
+    for x in labels or ():
+        if len(x.sources) > 1:
+            classes[np.isin(classes, x.sources)] = x.sources[0]
+    ids, pairs = _of_channels(classes, components(classes, apart, -1 if things.get(0) else 0), things)
+    return Packed(ids, _segments(pairs, labels, things, gt, instances, ignore), opened.digest, opened.notes)
 
 
 def _unpacked(raster: Raster, packing: str | None, things: Kinds) -> tuple[NDArray[Any], Pairs]:
