@@ -290,3 +290,25 @@ def test_classes_that_never_meet_are_remarked_on(tmp_path: Path) -> None:
         Image.fromarray(np.array([[0, value, value]], np.uint8)).save(tmp_path / side / "a.png")
     done = evaluate(tmp_path / "gt", tmp_path / "pred", task="instance", convention="components4")
     assert "share no class (255 in the ground truth, 1 in the prediction)" in done.notices[0]
+
+
+def test_explain_shows_the_matches_and_how_the_number_follows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    kind, number = packed(rng)
+    save(tmp_path / "gt", "a", kind, number)
+    save(tmp_path / "pred", "a", np.where(rng.random(kind.shape) < 0.2, 26, kind), number)
+    run = tmp_path / "run"
+    evaluate(tmp_path / "gt/npy", tmp_path / "pred/npy", task="panoptic", labels=LABELS, out=run)
+    text = io.StringIO()
+    with redirect_stdout(text):
+        assert main(["explain", str(run), "pq"]) == 0
+        assert main(["explain", str(run), "object_recall(iou=0.5:0.6)"]) == 0
+    tables = [part.splitlines() for part in text.getvalue().split("\n\n") if part.startswith("matches")]
+    for line in (x.split() for x in tables[0][2:-1]):
+        tp, fp, fn, total, value = map(float, line[2:])
+        assert abs(total / (tp + fp / 2 + fn / 2) - value) < 1e-4
+    assert tables[0][-1].startswith("pq = sum of IoU / (TP + FP / 2 + FN / 2), of each class")
+    assert {line.split()[1] for line in tables[1][2:-1]} == {"0.5", "0.55", "0.6"}
+    for line in (x.split() for x in tables[1][2:-1] if not x.endswith("-")):
+        tp, _, fn, _, value = map(float, line[2:])
+        assert abs(tp / (tp + fn) - value) < 1e-4

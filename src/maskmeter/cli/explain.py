@@ -8,16 +8,20 @@ from typing import Any
 import click
 import numpy as np
 
+from ..columns import among
 from ..elsewhere import DETECTIONS, Elsewhere, elsewhere
 from ..errors import UsageError, printable
 from ..evaluation import Evaluation
 from ..metrics import Metric, parse
+from ..metrics.instances import QUALITY, RATES, tallies
 from ..rows import Row
 from ..statistics.confusion import Confusion
+from ..statistics.overlap import Overlap
 from ..uncertainty import Resampling
 from .tables import number, text_table
 
 MOST = 5  # images that are listed
+ALL = {**QUALITY, **RATES}
 
 
 @click.command()
@@ -52,6 +56,8 @@ def command(run: Path, metric: str, class_: str | None, image: str | None, versu
     if made.statistic == Confusion.name:
         lines += ["", _counts(evaluation, class_)]
     lines += _far(evaluation, made, class_)
+    if made.statistic == Overlap.name and (found := _matches(evaluation, made, class_)):
+        lines += ["", found]
     lines += ["", *dict.fromkeys(printable(r.signature) for r in rows)]
     click.echo("\n".join(lines))
 
@@ -140,6 +146,14 @@ def _why(metric: Metric[Any, Any], theirs: Elsewhere, package: str) -> list[str]
 
 
 def _values(rows: list[Row]) -> str:
+    valued = {r.class_ for r in rows if r.value == r.value}
+    without = {r.class_ for r in rows} - valued
+    shown = rows if len(without) < MOST else [r for r in rows if r.class_ in valued]
+    rest = "" if len(shown) == len(rows) else f"\n{len(without)} classes without a value are not listed"
+    return _listed(shown) + rest
+
+
+def _listed(rows: list[Row]) -> str:
     header = ["class", "over", "value", "95 % interval", "n", "without value"]
     return text_table(
         header,
@@ -162,6 +176,29 @@ def _left_out(e: Evaluation, rows: list[Row]) -> list[str]:
     if undefined := max(r.undefined for r in rows):
         lines.append(f"in the mean over images up to {undefined} of them are left out, which have no value")
     return lines
+
+
+def _matches(e: Evaluation, metric: Metric[Any, Any], class_: str | None) -> str:
+    """The matches behind the pooled value of a metric that counts them, and how it follows."""
+    o: Overlap = e.statistic(Overlap.name)
+    titles = [t or "" for t in e.titles(metric.at(among=None) if among(metric) else metric)][: o.classes.size]
+    lines: list[list[str]] = []
+    counted = tallies(e.asked(metric), o)
+    for at, t in counted:
+        columns = np.stack([t.tp, t.fp, t.fn, t.score], axis=-1).tolist()
+        values = e.asked(metric.at(iou=at)).values(o).tolist()
+        for title, (tp, fp, fn, score), value in zip(titles, columns, values, strict=True):
+            outside = among(metric) and value != value  # of things, stuff
+            if (class_ is None or title == class_) and (tp or fp or fn) and not outside:
+                found = [f"{int(tp):,}", f"{int(fp):,}", f"{int(fn):,}", f"{score:.6f}", number(value)]
+                lines.append([title, f"{at:g}", *found])
+    if not counted:
+        return ""
+    how = [f"{metric.name} = {ALL[metric.name]}"]
+    how += ["at each threshold, then the mean"] if len(counted) > 1 else []
+    how += ["of each class, then the mean over those that have a value"] if len(titles) > 1 and class_ is None else []
+    header = ["class", "IoU", "TP", "FP", "FN", "sum of IoU", metric.name]
+    return "\n".join(["matches", text_table(header, lines), ", ".join(how)])
 
 
 def _counts(e: Evaluation, class_: str | None) -> str:

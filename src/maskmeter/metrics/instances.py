@@ -265,6 +265,36 @@ def _quality(
     return np.where(o.thing == (THING if among == "things" else STUFF), values, np.nan)
 
 
+QUALITY = {
+    "pq": "sum of IoU / (TP + FP / 2 + FN / 2)",
+    "sq": "sum of IoU / TP",
+    "rq": "TP / (TP + FP / 2 + FN / 2)",
+    "boundary_pq": "sum of IoU / (TP + FP / 2 + FN / 2)",
+}
+RATES = {
+    "object_precision": "TP / (TP + FP)",
+    "object_recall": "TP / (TP + FN)",
+    "object_f1": "2 TP / (2 TP + FP + FN)",
+    "object_accuracy": "TP / (TP + FP + FN)",
+    "mean_matched_iou": "sum of IoU / TP",
+}
+
+
+def tallies(metric: Metric[Any, Any], o: Overlap) -> list[tuple[float, Tally]]:
+    """The counts that a metric of `QUALITY` or `RATES` is made of, at each of its thresholds; of others nothing."""
+    if metric.name not in (*QUALITY, *RATES) or metric.measure is not overlap:
+        return []
+    p = {**metric.defaults, **dict(metric.params)}
+    criterion = "boundary" if metric.name == "boundary_pq" else p["criterion"]
+    asked = p.get("convention"), criterion, p.get("strict"), p.get("method")
+    if metric.name in QUALITY:
+        convention = "panoptic" if asked[0] == "cityscapes" else asked[0]
+        how = rules_of((convention, *asked[1:]), STRICT, p.get("min_pixels"))
+    else:
+        how = rules_of(asked)
+    return [(at, tally(o, at, how)) for at in thresholds(p["iou"])]
+
+
 @metric(overlap, per="class", wants=_wants_boundaries)
 def boundary_pq(
     o: Overlap, iou: float = 0.5, width: float = WIDTH, among: str | None = None, convention: str | None = None
