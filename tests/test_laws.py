@@ -29,6 +29,7 @@ from maskmeter.evaluation import MICRO, Evaluation
 from maskmeter.facts import Facts
 from maskmeter.metrics import METRICS, Metric, parse
 from maskmeter.records import Record
+from maskmeter.statistics.bands import bands
 from maskmeter.statistics.by_class import ClassScores, ImageClassScores
 from maskmeter.statistics.class_scores import class_scores
 from maskmeter.statistics.confusion import confusion, count_labels
@@ -47,7 +48,7 @@ VOID = 7
 FEW = "percentile(resamples=100)"
 SAMPLE: dict[str, Any] = {
     "beta": 2, "iou": 0.5, "precision": 0.8, "specificity": 0.9, "metric": "dice", "false_per_image": 1,
-    "kind": "localisation", "score": 0, "tolerance": 0.5,
+    "kind": "localisation", "score": 0, "tolerance": 0.5, "width": 1,
 }  # fmt: skip
 
 
@@ -206,6 +207,14 @@ DOMAINS = {
         False,
         Facts("semantic", ignore=(VOID,), shapes=("surface",)),
     ),
+    "bands": Domain(
+        st.integers(1, 6).flatmap(lambda n: st.tuples(*[_ints([0, 1, 2, 3, VOID], (n, 6))] * 2)),
+        lambda gt, pred: bands(gt, pred, width=1, ignore=VOID),
+        lambda gt: (gt, gt),
+        _relabel_classes,
+        False,
+        Facts("semantic", ignore=(VOID,), shapes=("bands",)),
+    ),
     "object_scores": Domain(
         st.integers(1, 6).flatmap(
             lambda n: st.tuples(arrays(np.bool_, (n, 6)), arrays(np.uint8, (n, 6), elements=st.integers(0, 255)))
@@ -222,10 +231,7 @@ DOMAINS = {
     "encounters": _detections("encounters", encounters, _renumber),
 }
 
-# They need axes and spacing; `metrics/test_boundaries` and `test_run_boundaries` hold them to the same laws.
-FUNCTIONS = ("bands",)
-
-ALL = [complete(m) for m in METRICS.values() if m.statistic not in FUNCTIONS]
+ALL = [complete(m) for m in METRICS.values()]
 STATISTIC = {"class_scores": "scores"}  # one metric, of one class or of several
 # Of detections those that any few objects have; the others ask for a size, a group or a cap.
 DEFINED = {m.name for m in ALL if not m.overall} | {"ap", "ap50", "ap75", "ar_1", "ar_10", "ar_100", "boundary_ap"}
@@ -343,8 +349,9 @@ def test_adding_is_pooling(name: str, data: st.DataObject) -> None:
             same(computed(m, added), computed(m, whole))
 
 
-# Of surfaces an evaluation keeps one for each need, with diagonals for infinite distances: see `test_run_boundaries`.
-@pytest.mark.parametrize("name", [name for name in DOMAINS if name != "surface"])
+# Of these an evaluation keeps one for each need, of surfaces with diagonals for infinite distances: see
+# `test_run_boundaries`.
+@pytest.mark.parametrize("name", [name for name in DOMAINS if name not in ("surface", "bands")])
 @fewer
 @given(data=st.data())
 def test_an_evaluation_has_the_values_of_its_images(name: str, data: st.DataObject) -> None:

@@ -58,6 +58,7 @@ LAZY = (
     "matplotlib",
     "pandas",
     "polars",
+    "pydicom",
     "pyarrow",
     "ray",
     "rich",

@@ -133,7 +133,7 @@ def saved(format_: str, mode: str = "L") -> bytes:
         ("a.png", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("a.tif", zlib.compress(b"abc"), "unknown data"),
         ("a.npy", b"\x80\x04\x95\0", "pickle"),
-        ("a.dcm", bytes(128) + b"DICM", "no known format.*DICOM"),
+        ("a.dcm", bytes(128) + b"DICM", "DICOM"),
         ("a.png", saved("TIFF"), "not a PNG but a TIFF file; if that is right, rename it to .tif"),
         ("a.tif", PNG, "not a TIFF but a PNG file"),
         ("a.npy", PNG, "not a NPY but a PNG file"),

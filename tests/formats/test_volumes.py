@@ -57,6 +57,10 @@ def fails(data: bytes, name: str, match: str) -> None:
         (nrrd(gzip.compress(CUBE.tobytes()), encoding="gzip"), "a.nrrd"),
         (nrrd(bz2.compress(CUBE.tobytes()), encoding="bz2"), "a.nrrd"),
         (nrrd(CUBE.astype(">u2").tobytes(), endian="big"), "a.nrrd"),
+        (nrrd(" ".join(map(str, CUBE.ravel())).encode(), encoding="ascii", endian=None), "a.nrrd"),
+        (nrrd("\n".join(map(str, CUBE.ravel())).encode() + b"\n", encoding="txt"), "a.nrrd"),
+        (nrrd(CUBE.tobytes().hex(" ", 8).encode(), encoding="hex"), "a.nrrd"),
+        (nrrd(CUBE.astype(">u2").tobytes().hex().upper().encode(), encoding="hex", endian="big"), "a.nrrd"),
         (meta(), "a.mha"),
         (meta(zlib.compress(CUBE.tobytes()), CompressedData="True"), "a.mha"),
         (meta(CUBE.astype(">u2").tobytes(), BinaryDataByteOrderMSB="True"), "a.mha"),
@@ -113,13 +117,29 @@ def test_compressed_data() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ("1 2 3", "truncated .* 6 bytes of data where its header claims 48"),
+        ("7 " * 25, "and more follow"),
+        ("7 " * 23 + "70000", "not numbers of the type uint16"),
+        ("7 " * 23 + "-1", "not numbers of the type uint16"),
+        ("7 " * 23 + "1.5", "not numbers of the type uint16"),
+    ],
+)
+def test_numbers_as_text(words: str, match: str) -> None:
+    fails(nrrd(words.encode(), encoding="ascii"), "a.nrrd", match)
+
+
+@pytest.mark.parametrize(
     ("changes", "match"),
     [
         ({"sizes": "4 3"}, "dimension"),
         ({"sizes": "4 3 -2"}, "not numbers above 0"),
         ({"type": "block"}, "type block"),
         ({"endian": None}, "endian"),
-        ({"encoding": "ascii"}, "encoding ascii"),
+        ({"encoding": "ascii"}, "not numbers of the type uint16"),
+        ({"encoding": "hex"}, "hexadecimal"),
+        ({"encoding": "lzw"}, "encoding lzw"),
         ({"space_directions": "(0.5,0,0) (0,nan,0) (0,0,3)"}, "spacing"),
         ({"space_directions": "(0.5,0,0) (0,0,0) (0,0,3)"}, "spacing"),
         ({"space_directions": "(0.5,0,0) (0,1,0)"}, "space direction"),

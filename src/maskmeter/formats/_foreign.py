@@ -35,8 +35,6 @@ def _describe(head: bytes) -> str:
     for magic, what in _KNOWN:
         if head.startswith(magic):
             return what
-    if head[128:132] == b"DICM":
-        return "a DICOM file"
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return "a Python pickle, which is never loaded"
     if head[:8].strip(b"\0") == b"":

@@ -24,8 +24,10 @@ from ..kernels import joint_counts
 from ..labels import LabelSet
 from ..masks import LabelMap, Spacing, close, label_map
 from ..tasks import FEW
-from . import Box, Pieces, Raster, digest_of_file, pieces, read_with_digest
+from . import DEFAULT_MAX_PIXELS, Box, Pieces, Raster, digest, digest_of_file, load, pieces, read_with_digest
+from ._raster import HEAD
 from .colors import labels_of_colors
+from .dicom import DICOM, masks
 
 
 class Opened(NamedTuple):
@@ -153,7 +155,7 @@ def open_region(path: Path, max_pixels: int | None = None, spacing: Spacing | No
 
 def open_stack(path: Path, max_pixels: int | None = None) -> Opened:
     """Read a file of masks (N, ...), each an object. Raises FormatError or LabelError naming it."""
-    raster, digest = _read(path, max_pixels)
+    raster, digest = _read_stack(path, max_pixels)
     array = raster.array
     if raster.rgb or array.ndim < 3:
         raise LabelError(f"holds no stack of masks (N, H, W): its shape is {array.shape}", path)
@@ -184,6 +186,16 @@ def _two_channels(found: LabelMap) -> tuple[str, ...]:
     if classes > FEW or classes >= np.unique(number).size or n[both].sum() <= 2 * n[both & (kind == number)].sum():
         return ()
     return (_PACKED,)
+
+
+def _read_stack(path: Path, max_pixels: int | None) -> tuple[Raster, str]:
+    """A file as masks: the segments of DICOM, which may overlap, or what any other format holds."""
+    if path.suffix.lower() not in DICOM.suffixes:
+        return _read(path, max_pixels)
+    data = load(path)
+    if not DICOM.matches(data[:HEAD]):
+        return _read(path, max_pixels)
+    return masks(data, str(path), max_pixels or DEFAULT_MAX_PIXELS), digest(data, path)
 
 
 def _read(path: Path, max_pixels: int | None) -> tuple[Raster, str]:

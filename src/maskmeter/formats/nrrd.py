@@ -4,7 +4,7 @@ Conventions
     The array has the axes of the header in reverse, as the first one runs fastest. Spacing is the length of the space
     directions, else `spacings`, in the order of the array, in millimetres: other units are converted.
     The spaces RAS, LPS and LAS are patient coordinates, and all become RAS; in another space, or none, the place
-    of the volume is not known, which a note says. Data are `raw`, `gzip` or `bzip2`; text (`ascii`, `hex`) is refused.
+    of the volume is not known, which a note says. Data are `raw`, `gzip`, `bzip2`, or text: numbers (`ascii`) or `hex`.
     A segmentation whose segments overlap holds several layers: such a file is refused.
 
 Reference: https://teem.sourceforge.net/nrrd/format.html
@@ -33,6 +33,7 @@ _TYPES = {
 }  # fmt: skip
 _DTYPES = {name: code for code, names in _TYPES.items() for name in names.split("|")}
 _ENCODINGS = {"raw": "raw", "gz": "gzip", "gzip": "gzip", "bz2": "bzip2", "bzip2": "bzip2"}
+_TEXTS = {"ascii": "ascii", "txt": "ascii", "text": "ascii", "hex": "hex"}
 _SIGNS = {  # into right, front, top
     "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1),
     "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
@@ -52,15 +53,17 @@ def decode(data: bytes, path: str, max_pixels: int) -> Raster:
     directions = _directions(field.get("space directions"), len(size), path)
     size, directions, notes = _three(size, directions, field, path)
     check_size(size[::-1], path, max_pixels)
-    dtype = _dtype(field, path)
     encoding = _get(field, "encoding", path).strip().lower()
-    if encoding not in _ENCODINGS:
+    if encoding not in _ENCODINGS | _TEXTS.keys():
         raise FormatError(f"has the encoding {printable(encoding)}; save it with raw or gzip", path)
+    dtype = _dtype({"endian": "little", **field} if _TEXTS.get(encoding) == "ascii" else field, path)
     if any(field.get(skip, "0").strip() not in ("", "0") for skip in ("line skip", "byte skip")):
         raise FormatError("skips lines or bytes of its data file; save it as one .nrrd file", path)
     name = data_name(data[:start])
     content = data[start:] if name is None else load_data(name, path)
-    array = samples(content, _ENCODINGS[encoding], dtype, size[::-1], path, "NRRD")
+    if encoding in _TEXTS:
+        content, dtype = _of_text(content, _TEXTS[encoding], dtype, math.prod(size), path)
+    array = samples(content, _ENCODINGS.get(encoding, "raw"), dtype, size[::-1], path, "NRRD")
     spacing, place, more = _geometry(field, directions, len(size), path)
     return Raster(array, spacing=spacing, affine=place, notes=notes + more)
 
@@ -101,6 +104,31 @@ def _dtype(field: dict[str, str], path: str) -> np.dtype[Any]:
     if endian not in ("little", "big"):
         raise FormatError("has an invalid NRRD header: the field 'endian' is missing", path)
     return dtype.newbyteorder("<" if endian == "little" else ">")
+
+
+def _of_text(content: bytes, encoding: str, dtype: np.dtype[Any], count: int, path: str) -> tuple[bytes, np.dtype[Any]]:
+    """The samples of a file that holds them as text: as numbers, or as the hexadecimal digits of their bytes."""
+    if encoding == "hex":
+        digits = content.translate(None, b" \t\r\n\v\f")
+        try:
+            return bytes.fromhex(digits.decode("ascii")), dtype
+        except ValueError:
+            raise FormatError(
+                "is a corrupt NRRD file: its data are not pairs of hexadecimal digits; write it anew", path
+            ) from None
+    words = content.replace(b",", b" ").split(None, count)[: count + 1]
+    native = dtype.newbyteorder("=")
+    bad = FormatError(
+        f"is a corrupt NRRD file: its data are not numbers of the type {native.name}; write it anew", path
+    )
+    try:
+        read = [float(w) if dtype.kind == "f" else int(w) for w in words]
+        made = np.array(read).astype(native)
+    except (ValueError, OverflowError):
+        raise bad from None
+    if dtype.kind != "f" and made.tolist() != read:
+        raise bad
+    return made.tobytes(), native
 
 
 def _directions(text: str | None, axes: int, path: str) -> list[tuple[float, ...] | None] | None:

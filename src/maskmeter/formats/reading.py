@@ -12,6 +12,7 @@ from ._pieces import Box, Pieces, boxes
 from ._raster import DEFAULT_MAX_PIXELS, HEAD, Format, Raster, TooLarge, check_size
 from ._volume import digest, digest_of_file
 from .bitmaps import BMP, GIF, PNM
+from .dicom import DICOM
 from .lossy import LOSSY
 from .metaimage import METAIMAGE
 from .nifti import NIFTI, NIFTI_GZ
@@ -43,6 +44,7 @@ FORMATS: tuple[Format, ...] = (
     NIFTI_GZ,
     NRRD,
     METAIMAGE,
+    DICOM,
     POINTS,
     ZARR,
     *LOSSY,
