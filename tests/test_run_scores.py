@@ -250,8 +250,8 @@ def with_value(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("gt", "pred", "said"),
     [
-        (TRUTH, with_value(np.nan), "1 values that are not finite (1 NaN, 0 infinite)"),
-        (TRUTH, with_value(np.inf), "1 values that are not finite (0 NaN, 1 infinite)"),
+        (TRUTH, with_value(np.nan), "1 value that is not finite (1 NaN, 0 infinite)"),
+        (TRUTH, with_value(np.inf), "1 value that is not finite (0 NaN, 1 infinite)"),
         (TRUTH, with_value(-3.5), "these look like logits; pass --logits"),
         (TRUTH, SCORE[:, :3], "shape (3, 4) in the ground truth, (3, 3) in the prediction"),
         (np.arange(12, dtype=np.uint8).reshape(3, 4) % 3, SCORE, "values"),

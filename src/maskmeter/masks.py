@@ -146,16 +146,35 @@ def _as_labels(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def counting(n: int, what: str) -> str:
+    """`n` things that are something, as a line says it.
+
+    >>> counting(1, "value"), counting(2, "value")
+    ('1 value that is', '2 values that are')
+    """
+    return f"{n} {what} that is" if n == 1 else f"{n} {what}s that are"
+
+
+def first_place(odd: NDArray[np.bool_]) -> str:
+    """Where the first of some pixels lies, by the indices of its axes.
+
+    >>> first_place(np.array([[False, False], [True, True]]))
+    'the first at [1, 0]'
+    """
+    return f"the first at {[int(i) for i in np.unravel_index(int(odd.argmax()), odd.shape)]}"
+
+
 def _integers(array: NDArray[Any]) -> NDArray[np.int64]:
     """Float labels as integers, if that is exactly what they are."""
     if not array.size:
         return array.astype(np.int64)
-    if not np.isfinite(array).all():
-        raise LabelError(f"float labels hold {int((~np.isfinite(array)).sum())} values that are NaN or not finite")
+    odd = ~np.isfinite(array)
+    if odd.any():
+        raise LabelError(f"float labels hold {counting(int(odd.sum()), 'value')} NaN or infinite, {first_place(odd)}")
     off = array != np.rint(array)
     if off.any():
         raise LabelError(
-            f"dtype {array.dtype} holds {int(off.sum())} values that are not integers, such as {array[off].flat[0]}; "
+            f"dtype {array.dtype} holds {counting(int(off.sum()), 'value')} not integers, such as {array[off].flat[0]}, {first_place(off)}; "
             "labels must be integral (was a label map resized with interpolation? a score map goes to roc_auc, "
             "class_scores or evaluate, as `maskmeter metrics` lists them)"
         )

@@ -321,7 +321,7 @@ def test_nan_is_no_label(bad: float, kind: str, factor: tuple[float, float], tmp
     array = CUBE.astype(kind)
     array[0, 1, 2] = bad
     (tmp_path / "a.nii").write_bytes(nifti(array, factor=factor))
-    with pytest.raises(LabelError, match=r"a\.nii: float labels hold 1 values that are NaN or not finite"):
+    with pytest.raises(LabelError, match=r"a\.nii: float labels hold 1 value that is NaN or infinite, the first at"):
         open_label_map(tmp_path / "a.nii")
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import LabelError
 from ..kernels import joint_counts
-from ..masks import LabelMap, as_array
+from ..masks import LabelMap, as_array, counting, first_place
 
 Bools = NDArray[np.bool_]
 
@@ -72,10 +72,15 @@ def explain_outside(scores: NDArray[Any], counted: Bools | None) -> LabelError:
     if not finite.all():
         nan = int(np.isnan(values).sum())
         odd = int(values.size - np.count_nonzero(finite))
-        return LabelError(f"the score map holds {odd} values that are not finite ({nan} NaN, {odd - nan} infinite)")
-    outside = int(((values < 0) | (values > 1)).sum())
+        where = first_place(~np.isfinite(scores) if counted is None else ~np.isfinite(scores) & counted)
+        return LabelError(
+            f"the score map holds {counting(odd, 'value')} not finite ({nan} NaN, {odd - nan} infinite), {where}"
+        )
+    off = (scores < 0) | (scores > 1)
+    off = off if counted is None else off & counted
+    outside = int(off.sum())
     return LabelError(
-        f"{outside} scores lie outside [0, 1] (from {values.min():g} to {values.max():.9g}); "
+        f"{outside} {'score lies' if outside == 1 else 'scores lie'} outside [0, 1] (from {values.min():g} to {values.max():.9g}), {first_place(off)}; "
         "these look like logits; pass --logits (logits=True); clip them if it is rounding"
     )
 
