@@ -256,7 +256,11 @@ def test_resampling_in_pieces_has_the_bits_of_one_product() -> None:
     [
         ([0, 1], [0.5, np.nan], r"1 value that is not finite \(1 NaN, 0 infinite\), the first at \[1\]"),
         ([0, 1], [np.inf, np.nan], r"2 values that are not finite \(1 NaN, 1 infinite\), the first at \[0\]"),
-        ([0, 1], [-2.0, 2.0], r"2 scores lie outside \[0, 1\] \(from -2 to 2\), the first at \[0\]; these look like logits; pass --logits"),
+        (
+            [0, 1],
+            [-2.0, 2.0],
+            r"2 scores lie outside \[0, 1\] \(from -2 to 2\), the first at \[0\]; these look like log",
+        ),
         ([0, 1], np.array([0.5, 1.0000001], np.float32), r"1 score lies outside"),
         ([0, 1], [0.5, -1e-30], r"1 score lies outside"),
         ([0, 1], [0.5, 0.5, 0.5], r"shape \(2,\) in the ground truth, \(3,\) in the prediction"),

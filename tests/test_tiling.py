@@ -220,7 +220,7 @@ def test_pairs_that_do_not_fit_are_refused_in_tiles_too(tmp_path: Path) -> None:
         patch.setattr(tiling, "_need", lambda _: 1 << 30)
         with pytest.raises(mm.DataError, match="the ground truth holds 6 different values"):
             big.count(Job("a", gt, pred))
-        with pytest.raises(mm.DataError, match="lies? outside"):
+        with pytest.raises(mm.DataError, match=r"lies? outside"):
             big.count(Job("a", write(tmp_path / "gt", MASK), write(tmp_path / "pred", FLOATS * 3)))
         (tmp_path / "short.npy").write_bytes(gt.read_bytes()[:-5])
         with pytest.raises(mm.DataError, match=r"short\.npy: is a truncated NPY file"):

@@ -31,7 +31,7 @@ from .facts import Facts
 from .formats import address
 from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction
 from .labels import LabelSet
-from .masks import LabelMap, pair
+from .masks import LabelMap, axes_of_classes, pair
 from .metrics import Metric, parse
 from .records import Record, Records
 from .statistics.by_class import ClassScores, ImageClassScores
@@ -68,7 +68,7 @@ class ClassPlan:
         if job.pred is None:
             return self._without_scores(job, gt)
         pred = open_class_scores(job.pred, self.files, self.max_pixels)
-        scores = class_first(pred, self.axis, gt.map.array.ndim, job)
+        scores = class_first(pred, self.axis, gt.map.array.shape, job)
         several = gt.map.array.ndim == scores.ndim
         truth = _sets(gt.map.array, scores, self.axis, job) if several else gt.map.array
         image = _geometry(gt.map, truth[0] if several else truth)
@@ -175,14 +175,27 @@ def _shared(place: Path | None) -> bool:
     return place is not None and FIELD in os.fspath(place)
 
 
-def class_first(pred: Opened | OpenedScores, axis: int, dimensions: int, job: Job | None = None) -> NDArray[Any]:
-    """The scores of a prediction with the axis of classes first."""
+def class_first(
+    pred: Opened | OpenedScores, axis: int, size: tuple[int, ...] | None, job: Job | None = None
+) -> NDArray[Any]:
+    """The scores of a prediction with the axis of classes first; `size` is the shape of the ground truth, if known.
+
+    Raises LabelError where the axis is none, or is not the one that leaves an image of the ground truth's shape.
+    """
     array = pred.scores if isinstance(pred, OpenedScores) else pred.map.array
     path = job.pred if job else None
-    if array.ndim < 2 or not -array.ndim <= axis < array.ndim or array.ndim - dimensions not in (0, 1):
+    axes = array.ndim if size is None else len(size)
+    if array.ndim < 2 or not -array.ndim <= axis < array.ndim or array.ndim - axes not in (0, 1):
         raise LabelError(
-            f"shape {array.shape} does not have the axes of its ground truth ({dimensions} of them) and one of "
+            f"shape {array.shape} does not have the axes of its ground truth ({axes} of them) and one of "
             f"classes, axis {axis}; --class-axis says which it is",
+            path,
+        )
+    fits = axes_of_classes(size or (), array.shape)
+    if fits and axis % array.ndim not in fits:
+        raise LabelError(
+            f"shape {array.shape} without axis {axis} is not {size}, the shape of its ground truth; "
+            f"its classes lie along axis {' or '.join(map(str, fits))}: --class-axis {fits[0]}",
             path,
         )
     return np.ascontiguousarray(np.moveaxis(array, axis, 0))

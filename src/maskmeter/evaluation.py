@@ -37,7 +37,7 @@ from .rows import Over, Row, Tabular
 from .sending import packed, unpacked
 from .statistics.by_class import SUMS, ClassScores, ImageClassScores
 from .statistics.components import pieces
-from .statistics.confusion import Confusion, LabelCounts, count_labels
+from .statistics.confusion import Confusion, LabelCounts, check_mixed, count_labels
 from .statistics.measured import Measured
 from .statistics.overlap import Overlap
 from .statistics.scores import Scores
@@ -180,6 +180,7 @@ class Evaluation(Tabular):
         counts = count_labels(g.array, p.array, g.counted)
         if task == "semantic":
             reading = self.facts.reading
+            check_mixed(g, p, counts, self.facts.labels)
             reading.check(counts.a, "ground truth")
             reading.check(counts.b, "prediction")
         statistics = {LabelCounts.name: counts.to_bytes(), **shapes_of(g, p, counts, self.facts, self._needs)}

@@ -2,32 +2,39 @@
 
 Every file is read once and on its own: shapes, types, the labels on both sides with their pixels. From
 that follow the share of void, the class frequencies, the labels that no label file knows, the pairs
-that do not fit, and what `--task auto` would choose and why. Of COCO files the masks are decoded as well.
+that do not fit, and what `--task auto` would choose and why. A prediction of floats that are not integers
+is a map of scores, of which the range is shown, and what is no probability is a problem. Of COCO files the
+masks are decoded as well.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError, LabelError
+from .class_maps import class_first
+from .errors import DataError
 from .formats.coco import KINDS, Annotations, Results, read_annotations, read_results
-from .formats.label_maps import open_label_map
+from .formats.label_maps import Opened, OpenedScores, open_label_map, open_prediction
 from .kernels import joint_counts
 from .labels import LabelSet
-from .masks import LabelMap, pair
+from .masks import LabelMap, label_map, pair
 from .pairing import Pair, Pairing
 from .progress import Bar
 from .statistics.confusion import MAX_CLASSES, Reading
+from .statistics.score_maps import counted_pixels, explain_outside
 from .tasks import Choice, Side, choose
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -35,6 +42,7 @@ class SideFound:
     """One side of the data set: how often each shape, grid, type and label occurs. `side.many` cuts the labels off.
 
     `sizes` are the pixels of every label but 0 in each image, which are those of objects where labels are ids.
+    `scores` are the least and the greatest score where maps of scores are among the files.
     """
 
     files: int = 0
@@ -44,6 +52,7 @@ class SideFound:
     pixels: Counter[int] = field(default_factory=Counter)
     images: Counter[int] = field(default_factory=Counter)
     sizes: list[NDArray[np.int64]] = field(default_factory=list[NDArray[np.int64]])
+    scores: tuple[float, float] | None = None
     side: Side = field(default_factory=Side)
 
 
@@ -85,7 +94,7 @@ class _File:
     pixels: tuple[int, ...]
     notes: tuple[str, ...]
     grid: str | None = None
-    fractions: bool = False
+    scores: tuple[float, float] | None = None
 
 
 def inspect(
@@ -95,10 +104,12 @@ def inspect(
     max_pixels: int | None = None,
     workers: int | None = None,
     bar: Bar | None = None,
+    class_axis: int | None = None,
+    logits: bool = False,
 ) -> Inspection:
-    """Read every file and say what is there."""
+    """Read every file and say what is there; `class_axis` and `logits` are those of evaluate."""
     found = Inspection(pairing)
-    look = partial(_look, labels=labels, ignore=ignore, max_pixels=max_pixels)
+    look = partial(_look, labels=labels, ignore=ignore, max_pixels=max_pixels, class_axis=class_axis, logits=logits)
     with ThreadPoolExecutor(workers) as pool:
         for gt, pred, problems in pool.map(look, pairing.pairs):
             _take(found.gt, gt)
@@ -109,45 +120,80 @@ def inspect(
             if bar is not None:
                 bar.advance(1)
     try:
-        found.choice = choose(found.gt.side, found.pred.side, ignore, labels is not None)
+        if class_axis is None:
+            found.choice = choose(found.gt.side, found.pred.side, ignore, labels is not None)
+        else:
+            found.choice = Choice("semantic", f"the prediction holds scores of classes along axis {class_axis}", True)
     except DataError as error:
         found.why_not = str(error)
     return found
 
 
 def _look(
-    one: Pair, labels: LabelSet | None, ignore: Sequence[int], max_pixels: int | None
+    one: Pair,
+    labels: LabelSet | None,
+    ignore: Sequence[int],
+    max_pixels: int | None,
+    class_axis: int | None,
+    logits: bool,
 ) -> tuple[_File | None, _File | None, list[str]]:
     problems: list[str] = []
-    read: list[Any] = []
-    for path in (one.gt, one.pred):
+
+    def tried(path: Path | None, read: Callable[[Path], T]) -> T | None:
         try:
-            read.append(None if path is None else _open(path, labels, max_pixels))
+            return None if path is None else read(path)
         except DataError as error:
-            problems.append(str(error))
-            read.append(None)
-    gt, pred = read
+            problems.append(str(error.at(path or one.gt)))
+            return None
+
+    gt = tried(one.gt, lambda path: _labels(open_label_map(path, labels, max_pixels)))
+    region = None if gt is None else counted_pixels(label_map(gt[0], ignore=ignore))
+    size = None if gt is None else gt[0].array.shape
+    pred = tried(one.pred, lambda path: _prediction(path, labels, max_pixels, class_axis, size))
     for path, side, title in ((one.gt, gt, "ground truth"), (one.pred, pred, "prediction")):
         if side and path and labels is None:  # labels that are not declared are listed by side
-            try:
-                Reading(None, tuple(ignore)).check(np.array(side[1].values, np.int64), title)
-            except LabelError as error:
-                problems.append(str(error.at(path)))
+            tried(path, partial(_check_labels, np.array(side[1].values, np.int64), ignore, title))
     if gt and pred:
-        try:
-            pair(gt[0], pred[0])
-        except LabelError as error:
-            problems.append(str(error.at(one.pred or one.gt)))
+        fits = tried(one.pred, lambda _: pair(gt[0], pred[0]) or True)
+        if fits and pred[1].scores is not None and pred[0].array.dtype.kind == "f":
+            tried(one.pred, lambda _: _check_scores(pred[0].array, region, logits))
     return gt and gt[1], pred and pred[1], problems
 
 
-def _open(path: Path, labels: LabelSet | None, max_pixels: int | None) -> Any:
-    opened = open_label_map(path, labels, max_pixels)
+def _labels(opened: Opened) -> tuple[LabelMap, _File]:
     array = opened.map.array
     values, _, n = joint_counts(array, array)
-    return opened.map, _File(
-        array.shape, str(array.dtype), tuple(values.tolist()), tuple(n.tolist()), opened.notes, grid(opened.map)
-    )
+    known = tuple(values.tolist()), tuple(n.tolist())
+    return opened.map, _File(array.shape, str(array.dtype), *known, opened.notes, grid(opened.map))
+
+
+def _prediction(
+    path: Path, labels: LabelSet | None, max_pixels: int | None, class_axis: int | None, size: tuple[int, ...] | None
+) -> tuple[LabelMap, _File]:
+    """Labels, or scores: of scores of classes the map is that of the first class."""
+    opened = open_prediction(path, labels, max_pixels)
+    if class_axis is None and isinstance(opened, Opened):
+        return _labels(opened)
+    if class_axis is None and opened.map is not None:
+        return _labels(Opened(opened.map, opened.digest, opened.notes))
+    scores = opened.scores if isinstance(opened, OpenedScores) else opened.map.array
+    image = scores if class_axis is None else class_first(opened, class_axis, size or scores.shape[1:])[0]
+    source = opened if isinstance(opened, OpenedScores) else opened.map
+    placed = LabelMap(image, spacing=source.spacing, affine=source.affine)
+    finite = scores[np.isfinite(scores)]
+    ends = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
+    return placed, _File(scores.shape, str(scores.dtype), (), (), opened.notes, grid(placed), ends)
+
+
+def _check_labels(values: NDArray[np.int64], ignore: Sequence[int], title: str, _: Path) -> None:
+    Reading(None, tuple(ignore)).check(values, title)
+
+
+def _check_scores(scores: NDArray[Any], counted: NDArray[np.bool_] | None, logits: bool) -> None:
+    """Raise LabelError for what evaluate would refuse; of scores of classes the first is looked at."""
+    odd = ~np.isfinite(scores) if logits else ~((scores >= 0) & (scores <= 1))
+    if (odd if counted is None else odd & counted).any():
+        raise explain_outside(scores, counted)
 
 
 def grid(found: LabelMap) -> str | None:
@@ -178,6 +224,11 @@ def _take(side: SideFound, file: _File | None) -> None:
     side.types[file.dtype] += 1
     side.sizes.append(np.array(file.pixels, np.int64)[np.array(file.values) != 0])
     side.grids.update([file.grid] if file.grid else [])
+    if file.scores is not None:
+        low, high = side.scores or file.scores
+        side.scores = min(low, file.scores[0]), max(high, file.scores[1])
+        side.side.floats = True
+        return
     side.side.see(file.values)
     side.side.many |= len(file.values) > MAX_CLASSES
     if len(side.pixels) <= 4 * MAX_CLASSES:

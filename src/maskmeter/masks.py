@@ -96,10 +96,21 @@ def pair(gt: LabelMap, pred: LabelMap) -> None:
 def same_shape(gt: tuple[int, ...], pred: tuple[int, ...]) -> None:
     """Raise LabelError unless the shapes are equal."""
     if gt != pred:
+        axes = axes_of_classes(gt, pred)
+        scores = f"; scores of classes along axis {axes[0]} are read with --class-axis {axes[0]}" if axes else ""
         raise LabelError(
             f"shape {gt} in the ground truth, {pred} in the prediction; "
-            "bring both to one size first (nothing is resized or broadcast)"
+            f"bring both to one size first (nothing is resized or broadcast){scores}"
         )
+
+
+def axes_of_classes(gt: tuple[int, ...], pred: tuple[int, ...]) -> list[int]:
+    """The axes without which a prediction has the shape of its ground truth.
+
+    >>> axes_of_classes((20, 30), (3, 20, 30)), axes_of_classes((20, 20), (20, 20, 20))
+    ([0], [0, 1, 2])
+    """
+    return [k for k in range(len(pred)) if (*pred[:k], *pred[k + 1 :]) == gt] if len(pred) == len(gt) + 1 else []
 
 
 def close(a: Sequence[float], b: Sequence[float], *, relative: float = 0, absolute: float = 0) -> bool:
@@ -174,7 +185,8 @@ def _integers(array: NDArray[Any]) -> NDArray[np.int64]:
     off = array != np.rint(array)
     if off.any():
         raise LabelError(
-            f"dtype {array.dtype} holds {counting(int(off.sum()), 'value')} not integers, such as {array[off].flat[0]}, {first_place(off)}; "
+            f"dtype {array.dtype} holds {counting(int(off.sum()), 'value')} not integers, "
+            f"such as {array[off].flat[0]}, {first_place(off)}; "
             "labels must be integral (was a label map resized with interpolation? a score map goes to roc_auc, "
             "class_scores or evaluate, as `maskmeter metrics` lists them)"
         )

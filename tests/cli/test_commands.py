@@ -130,6 +130,32 @@ def test_a_reader_that_goes_away_is_no_error(data: Path) -> None:
     assert done.stderr == ""
 
 
+def test_inspect_reads_scores_as_evaluate_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth, scores = np.array([[0, 1, 1]], np.uint8), np.array([[0.25, 0.5, 1.0]], np.float32)
+    np.save(tmp_path / "gt.npy", truth)
+    np.save(tmp_path / "score.npy", scores)
+    np.save(tmp_path / "odd.npy", scores + np.float32(0.5))
+    np.save(tmp_path / "classes.npy", np.stack([1 - scores, scores], axis=-1))
+    files = str(tmp_path / "gt.npy"), str(tmp_path / "score.npy")
+    assert main(["inspect", *files]) == 0
+    out = capsys.readouterr().out
+    assert "scores from 0.25 to 1" in out and "fractions: a score map" in out and "!" not in out
+    assert main(["inspect", files[0], str(tmp_path / "odd.npy"), "--format", "json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found["pred"]["scores"] == [0.75, 1.5] and "1 score lies outside [0, 1]" in found["problems"][0]
+    assert main(["inspect", files[0], str(tmp_path / "odd.npy"), "--logits"]) == 0
+    capsys.readouterr()
+    classes = files[0], str(tmp_path / "classes.npy")
+    assert main(["inspect", *classes]) == 3
+    assert "scores of classes along axis 2 are read with --class-axis 2" in capsys.readouterr().out
+    assert main(["inspect", *classes, "--class-axis", "-1"]) == 0
+    assert "scores of classes along axis -1" in capsys.readouterr().out
+    for command in ("inspect", "evaluate"):
+        assert main([command, *classes, "--class-axis", "0"]) == 3
+        said = capsys.readouterr()
+        assert "its classes lie along axis 2: --class-axis 2" in said.out + said.err
+
+
 def test_inspect_sums_up_ids_and_refuses_negative_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ids = np.kron(np.arange(400).reshape(20, 20), np.ones((2, 2), int))
     np.save(tmp_path / "ids.npy", ids)

@@ -136,3 +136,17 @@ def test_the_street_set_gives_the_known_numbers(shared_data: Path) -> None:
     assert done.value("accuracy") == known["pooled_pixel_accuracy"] == 0.9379742828365739
     assert done.value("frequency_weighted_iou") == known["frequency_weighted_iou"]
     assert done.value("mean_iou", over="images") == 0.6638511910806392
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_boolean_beside_other_integers_is_refused(swapped: bool) -> None:
+    """As 8-bit scores beside a mask: read as labels every value would be 0."""
+    mask, scores = np.array([True, False]), np.array([200, 20], np.uint8)
+    pair = (scores, mask) if swapped else (mask, scores)
+    with pytest.raises(mm.LabelError, match=r"is boolean and the .* holds 20, 200; give booleans on both sides"):
+        mm.iou(*pair)
+    with pytest.raises(mm.LabelError, match="give booleans on both sides"):
+        mm.Evaluation(metrics=["iou"]).update(*pair)
+    assert mm.iou(mask, mask.astype(np.uint8)) == {0: 1.0, 1: 1.0}
+    void = np.array([1, 255], np.uint8)
+    assert mm.iou(void, mask, ignore=255)[1] == 1.0

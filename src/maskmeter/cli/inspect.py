@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ TABLED = 30  # labels up to which each has a row whatever the task
 @click.command()
 @data_options
 @click.option(
+    "--class-axis", type=int, metavar="AXIS", help="Predictions are scores of classes along this axis: 0 or -1."
+)
+@click.option("--logits", is_flag=True, help="Scores are logits.")
+@click.option(
     "--format",
     "form",
     type=click.Choice(["table", "json"]),
@@ -37,7 +42,7 @@ TABLED = 30  # labels up to which each has a row whatever the task
 )
 def command(
     gt: Path, pred: Path, labels: str | None, classes: str | None, ignore: tuple[int, ...], pairs: str | None,
-    max_pixels: int | None, jobs: int | None, form: str,
+    max_pixels: int | None, jobs: int | None, class_axis: int | None, logits: bool, form: str,
 ) -> None:  # fmt: skip
     """Show what would be evaluated: pairing, sizes, label sets, and what is wrong.
 
@@ -56,7 +61,7 @@ def command(
         )
     pairing = find_pairs(gt, pred, pairs)
     with Bar("inspecting", len(pairing.pairs)) as bar:
-        found = inspect(pairing, label_set, ignore, max_pixels, jobs, bar)
+        found = inspect(pairing, label_set, ignore, max_pixels, jobs, bar, class_axis, logits)
     facts = _facts(found, label_set, ignore, Reading(label_set, ignore))
     click.echo(json.dumps(facts, indent=1) if form == "json" else _shown(facts))
     if found.problems or facts["unknown_labels"] or pairing.missing or pairing.extra or found.choice is None:
@@ -165,6 +170,7 @@ def _facts(found: Inspection, labels: LabelSet | None, ignore: tuple[int, ...], 
                 "types": dict(side.types.most_common()),
                 "grids": dict(side.grids.most_common()),
                 "ids": _ids(side),
+                "scores": side.scores and [x if math.isfinite(x) else None for x in side.scores],
             }
             for name, side in (("gt", found.gt), ("pred", found.pred))
         },
@@ -203,7 +209,10 @@ def _shown(facts: dict[str, Any]) -> str:
         f = facts[side]
         shapes = ", ".join(f"{k} ({n})" for k, n in list(f["shapes"].items())[:4])
         more = f" and {len(f['shapes']) - 4} more" if len(f["shapes"]) > 4 else ""
-        lines.append(f"{what}: {f['files']} files, {', '.join(f['types'])}, {shapes}{more}")
+        lines.append(", ".join(filter(None, (f"{what}: {f['files']} files", *f["types"], shapes + more))))
+        if f["scores"]:
+            low, high = ("none finite" if x is None else f"{x:.6g}" for x in f["scores"])
+            lines.append(f"  scores from {low} to {high}")
         grids = list(f["grids"].items())
         lines += [f"  grid: {grid} ({n})" for grid, n in grids[:4]]
         lines += [f"  and {len(grids) - 4} more grids"] if len(grids) > 4 else []

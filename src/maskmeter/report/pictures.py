@@ -155,8 +155,7 @@ def _reopen(path: str, digest: str | None, facts: Facts, side: str) -> NDArray[A
 
 def predicted_labels(opened: Opened | OpenedScores, facts: Facts) -> NDArray[Any]:
     """The class with the greatest score at each pixel, as files write it."""
-    array = opened.scores if isinstance(opened, OpenedScores) else opened.map.array
-    scores = class_first(opened, facts.class_axis or 0, array.ndim - 1)
+    scores = class_first(opened, facts.class_axis or 0, None)
     return greatest(scores, class_sources(facts.labels, len(scores)))
 
 

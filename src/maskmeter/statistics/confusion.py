@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ..errors import LabelError, MergeError
 from ..kernels import joint_counts, weighted_sums
 from ..labels import LabelSet
-from ..masks import label_map, pair
+from ..masks import LabelMap, label_map, pair
 from ._codec import concatenated, from_bytes, to_bytes
 
 Ints = NDArray[np.int64]
@@ -350,9 +350,24 @@ def confusion(
     reading = Reading(labels, g.ignore, frozenset({1}) if binary else None)
     counts = count_labels(g.array, p.array, g.counted)
     if not binary:
+        check_mixed(g, p, counts, labels)
         reading.check(counts.a, "ground truth")
         reading.check(counts.b, "prediction")
     return read(counts.table, reading, whole=True)
+
+
+def check_mixed(gt: LabelMap, pred: LabelMap, counts: LabelCounts, labels: LabelSet | None) -> None:
+    """Raise LabelError for a boolean side beside integers that are neither 0 nor 1, unless the labels are declared."""
+    if gt.binary == pred.binary or labels is not None:
+        return
+    boolean, whole = ("ground truth", "prediction") if gt.binary else ("prediction", "ground truth")
+    odd = set((counts.b if gt.binary else counts.a).tolist()) - {0, 1, *gt.ignore}
+    if odd:
+        shown = ", ".join(map(str, sorted(odd)[:5])) + (", ..." if len(odd) > 5 else "")
+        raise LabelError(
+            f"the {boolean} is boolean and the {whole} holds {shown}; give booleans on both sides "
+            f"(`{whole.split()[-1]} > 0`, or above a threshold), or scores to roc_auc"
+        )
 
 
 def count_labels(gt: NDArray[Any], pred: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> LabelCounts:

@@ -80,7 +80,8 @@ def explain_outside(scores: NDArray[Any], counted: Bools | None) -> LabelError:
     off = off if counted is None else off & counted
     outside = int(off.sum())
     return LabelError(
-        f"{outside} {'score lies' if outside == 1 else 'scores lie'} outside [0, 1] (from {values.min():g} to {values.max():.9g}), {first_place(off)}; "
+        f"{outside} score{' lies' if outside == 1 else 's lie'} outside [0, 1] "
+        f"(from {values.min():g} to {values.max():.9g}), {first_place(off)}; "
         "these look like logits; pass --logits (logits=True); clip them if it is rounding"
     )
 
