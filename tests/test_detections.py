@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maskmeter.kernels import Cells, Meetings, match_detections
 from maskmeter.metrics import METRICS
 from maskmeter.statistics.detection_rules import COCO, CONVENTIONS, FIXED, Rules, rules_of
-from maskmeter.statistics.detections import Detections, Objects, detections_of, joined, judge, one_image, read
+from maskmeter.statistics.detections import Detections, Objects, detections_of, joined, judge, packed_by_image, read
 from reference import detections as twin
 
 TWELVE = (
@@ -118,7 +118,9 @@ def test_resamples_are_what_they_draw(scene: Any) -> None:
     d = counted(*scene, FIXED)
     weights = np.array([[1, 1, 1], [2, 0, 1], [0, 3, 0]], np.float64)
     drawn = d.resampled(weights)
-    parts = one_image(d)
+    packed = packed_by_image(d)
+    parts = [read([x], FIXED, d.classes, d.group) for x in packed]
+    assert [p.to_bytes() for p in parts] == packed
     for b, w in enumerate(weights.astype(int).tolist()):
         whole = joined([p for p, n in zip(parts, w, strict=True) for _ in range(n)], d.classes, d.group)
         for name in TWELVE:
@@ -145,7 +147,7 @@ def test_fixed_depends_on_no_order_and_no_name(scene: Any, random: Any) -> None:
 @given(scenes())
 def test_what_is_kept_comes_back(scene: Any) -> None:
     d = counted(*scene, COCO)
-    back = read([x.to_bytes() for x in one_image(d)], COCO, d.classes, d.group)
+    back = read(packed_by_image(d), COCO, d.classes, d.group)
     for name in ("det_class", "det_image", "det_rank", "det_score", "hits", "ignored"):
         np.testing.assert_array_equal(getattr(back, name), getattr(d, name))
     for name in TWELVE:

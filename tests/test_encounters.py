@@ -18,7 +18,7 @@ from maskmeter.errors import UsageError
 from maskmeter.metrics import METRICS, parse
 from maskmeter.statistics.detection_rules import CONVENTIONS, FIXED, Rules
 from maskmeter.statistics.detections import Objects, detections_of, judge
-from maskmeter.statistics.encounters import KINDS, SPECIAL, Encounters, encounters_of, joined, one_image, read
+from maskmeter.statistics.encounters import KINDS, SPECIAL, Encounters, encounters_of, joined, packed_by_image, read
 from reference import tide as twin
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -199,11 +199,14 @@ def test_a_class_that_is_found_and_not_there_counts_under_tide() -> None:
 @given(scenes())
 def test_comes_back_from_bytes_image_by_image(scene: Scene) -> None:
     e = counted(*scene)
-    again = read((x.to_bytes() for x in one_image(e)), e.rules, e.classes, e.group)
+    packed = packed_by_image(e)
+    again = read(packed, e.rules, e.classes, e.group)
+    each = [read([x], e.rules, e.classes, e.group) for x in packed]
+    assert [x.to_bytes() for x in each] == packed
     for name in e.__dataclass_fields__:
         if isinstance(x := getattr(e, name), np.ndarray):
             assert np.array_equal(x, getattr(again, name)), name
-    turned = joined(one_image(e)[::-1], FIXED, e.classes, e.group, False)
+    turned = joined(each[::-1], FIXED, e.classes, e.group, False)
     same, other = numbers(replace(e, rules=FIXED, memo={}, drawn={})), numbers(turned)
     assert str(same) == str(other)
 

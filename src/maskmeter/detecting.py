@@ -26,10 +26,10 @@ from .metrics.detections import TWELVE, twelve
 from .pairing import Pair, Pairing
 from .readings import DETECTED
 from .records import Record
+from .statistics import encounters
 from .statistics.detection_rules import COCO, FIXED, FIXES, LVIS, Rules
-from .statistics.detections import Detections, one_image
+from .statistics.detections import Detections, packed_by_image
 from .statistics.encounters import Encounters
-from .statistics.encounters import one_image as one_image_of
 
 THREADS = 8  # that read files at most
 
@@ -140,12 +140,12 @@ class _Blocks:
         packed: dict[str, list[bytes]] = {}
         if Encounters.name in self.plan.statistics:
             judged, met = self.data.met(at, self.data.rules)
-            packed[Encounters.name] = [e.to_bytes() for e in one_image_of(met)]
-            packed[Detections.name] = [d.to_bytes() for d in one_image(judged)]
+            packed[Encounters.name] = encounters.packed_by_image(met)
+            packed[Detections.name] = packed_by_image(judged)
         for name in self.plan.statistics:
             if name not in packed:
                 rules = self.data.rules if name == Detections.name else self.data.rules.bounded
-                packed[name] = [d.to_bytes() for d in one_image(self.data.judged(at, rules))]
+                packed[name] = packed_by_image(self.data.judged(at, rules))
         images = self.data.annotations.images
         digests = self.plan.digests(Job("", self.plan.gt, self.plan.pred))
         files = address(self.plan.gt), address(self.plan.pred)

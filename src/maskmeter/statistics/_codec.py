@@ -36,6 +36,43 @@ def to_bytes(arrays: Arrays) -> bytes:
     return _codec()[0].encode({name: _packed(x) for name, x in arrays.items()})
 
 
+def in_parts(arrays: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]]) -> list[bytes]:
+    """What `to_bytes` makes of each of many statistics whose arrays lie one after the other, along the last axis.
+
+    With each array comes where that of each statistic begins, and the end. Packing a block of images at once costs a
+    fraction of packing one after the other.
+
+    >>> a, b = np.array([1, 2, 300]), np.array([[5, 6], [7, -8]])
+    >>> packed = in_parts({"a": (a, np.array([0, 2, 3])), "b": (b, np.array([0, 0, 2]))})
+    >>> packed == [to_bytes({"a": a[:2], "b": b[:, :0]}), to_bytes({"a": a[2:], "b": b})]
+    True
+    """
+    encode = _codec()[0].encode
+    columns = [_parts(x, begin) for x, begin in arrays.values()]
+    return [encode(dict(zip(arrays, parts, strict=True))) for parts in zip(*columns, strict=True)]
+
+
+def _parts(x: NDArray[np.int64], begin: NDArray[np.int64]) -> list[tuple[str, tuple[int, ...], bytes]]:
+    lead = x.shape[:-1]
+    rows = x.reshape(int(np.prod(lead)), x.shape[-1])
+    there = np.flatnonzero(np.diff(begin))
+    low = high = np.zeros(begin.size - 1, np.int64)
+    if there.size:
+        low, high = low.copy(), high.copy()
+        low[there] = np.minimum.reduceat(rows.min(axis=0), begin[there])
+        high[there] = np.maximum.reduceat(rows.max(axis=0), begin[there])
+    kind = np.full(low.size, len(_RANGE))
+    for k in reversed(range(len(_RANGE))):
+        kind[(_RANGE[k][0] <= low) & (high <= _RANGE[k][1])] = k
+    types = [*_TYPES, _WIDEST]
+    raw = {k: [row.astype(types[k]).tobytes() for row in rows] for k in np.unique(kind).tolist()}
+    out: list[tuple[str, tuple[int, ...], bytes]] = []
+    for k, a, b in zip(kind.tolist(), begin[:-1].tolist(), begin[1:].tolist(), strict=True):
+        step = types[k].itemsize
+        out.append((types[k].str, (*lead, b - a), b"".join([row[a * step : b * step] for row in raw[k]])))
+    return out
+
+
 def from_bytes(data: bytes) -> dict[str, NDArray[np.int64]]:
     """The arrays of `to_bytes`."""
     return {

@@ -32,7 +32,7 @@ from ..kernels import (
     resampled_detections,
     weighted_sums,
 )
-from ._codec import from_bytes, to_bytes
+from ._codec import from_bytes, in_parts, to_bytes
 from .detection_order import Contents, by_content, claimed
 from .detection_rules import Rules
 
@@ -519,20 +519,15 @@ def in_order(d: Detections, last: Bools | None = None) -> Detections:
     )  # fmt: skip
 
 
-def one_image(d: Detections) -> list[Detections]:
-    """Each image of a statistic by itself, in their order."""
-    out: list[Detections] = []
+def packed_by_image(d: Detections) -> list[bytes]:
+    """Each image of a statistic by itself, in their order, as `to_bytes` packs it."""
     det, gt = np.argsort(d.det_image, kind="stable"), np.argsort(d.gt_image, kind="stable")
-    at_d = np.searchsorted(d.det_image[det], np.arange(d.images + 1)).tolist()
-    at_g = np.searchsorted(d.gt_image[gt], np.arange(d.images + 1)).tolist()
-    for i in range(d.images):
-        mine, theirs = det[at_d[i] : at_d[i + 1]], gt[at_g[i] : at_g[i + 1]]
-        out.append(
-            replace(
-                d, image_number=d.image_number[i : i + 1], det_class=d.det_class[mine],
-                det_image=np.zeros(mine.size, np.int64), det_rank=d.det_rank[mine], det_score=d.det_score[mine],
-                hits=d.hits[:, mine], ignored=d.ignored[:, mine], gt_class=d.gt_class[theirs],
-                gt_image=np.zeros(theirs.size, np.int64), gt_counted=d.gt_counted[:, theirs], memo={},
-            )
-        )  # fmt: skip
-    return out
+    every = np.arange(d.images + 1)
+    det_at, gt_at = np.searchsorted(d.det_image[det], every), np.searchsorted(d.gt_image[gt], every)
+    none = {"det_image": np.zeros(det.size, np.int64), "gt_image": np.zeros(gt.size, np.int64)}
+    parts: dict[str, tuple[Ints, Ints]] = {"image_number": (d.image_number, every)}
+    for name in _KEPT[1:]:
+        order, at = (gt, gt_at) if name.startswith("gt_") else (det, det_at)
+        x = getattr(d, name).take(order, axis=-1)
+        parts[name] = none.get(name, x.view(np.int64) if name == "det_score" else x.astype(np.int64)), at
+    return in_parts(parts)

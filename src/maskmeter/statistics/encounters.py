@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 from ..kernels import Cells, Meetings, match_detections, weighted_sums
-from ._codec import from_bytes, to_bytes
+from ._codec import from_bytes, in_parts, to_bytes
 from .detection_rules import EVERY, Rules
 from .detections import Detections as Judgement
 from .detections import IoU, Judged, Objects, in_order, meetings_in_images
@@ -340,18 +340,18 @@ def _marks(given: Bools, x: Objects) -> Bools:
     return given if given.size else np.zeros(x.image.size, bool)
 
 
-def one_image(e: Encounters) -> list[Encounters]:
-    """Each image of a statistic by itself, in their order."""
+def packed_by_image(e: Encounters) -> list[bytes]:
+    """Each image of a statistic by itself, in their order, as `to_bytes` packs it; its rows are in their order."""
     every = np.arange(e.images + 1)
-    at_d, at_g = (np.searchsorted(x, every).tolist() for x in (e.det_image, e.gt_image))
-    at_p = np.searchsorted(e.det_image[e.pair_det], every).tolist()
-    out: list[Encounters] = []
-    for i in range(e.images):
-        parts = {"det": slice(*at_d[i : i + 2]), "gt": slice(*at_g[i : i + 2]), "pair": slice(*at_p[i : i + 2])}
-        columns: dict[str, Any] = {
-            n: getattr(e, n)[parts[n.partition("_")[0]]] for n in (*_ROWS, "det_score", "pair_iou")
-        }
-        shift = {"det_image": i, "gt_image": i, "pair_det": at_d[i], "pair_gt": at_g[i]}
-        columns |= {n: columns[n] - a for n, a in shift.items()}
-        out.append(replace(e, image_number=e.image_number[i : i + 1], memo={}, drawn={}, **columns))
-    return out
+    of = {"det": e.det_image, "gt": e.gt_image, "pair": e.det_image[e.pair_det]}
+    at = {side: np.searchsorted(image, every) for side, image in of.items()}
+    first = {
+        "det_image": of["det"], "gt_image": of["gt"],
+        "pair_det": at["det"][of["pair"]], "pair_gt": at["gt"][of["pair"]],
+    }  # fmt: skip
+    parts: dict[str, tuple[Ints, Ints]] = {"image_number": (e.image_number, every)}
+    for name in (*_ROWS, "det_score", "pair_iou"):
+        x = getattr(e, name)
+        x = x.view(np.int64) if x.dtype == np.float64 else x.astype(np.int64)
+        parts[name] = (x - first[name] if name in first else x), at[name.partition("_")[0]]
+    return in_parts(parts)
