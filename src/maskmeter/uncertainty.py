@@ -25,6 +25,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -166,6 +167,9 @@ class Drawn:
     @property
     def interval(self) -> Interval:
         """The ends, by the percentile method or, where there is a jackknife, by BCa."""
+        there = np.flatnonzero(~np.isnan(self.draws).all(axis=0))
+        if 2 * there.size < self.draws.shape[1]:  # classes without objects cost nothing
+            return self._spread(there)
         ordered = np.sort(self.draws, axis=0)  # NaN goes last
         n = np.count_nonzero(~np.isnan(ordered), axis=0)
         tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
@@ -174,6 +178,17 @@ class Drawn:
         else:
             low, high = (_quantile(ordered, n, share) for share in _moved(self, ordered, n, tails))
         return Interval(low, high, tuple(self._doubts(ordered[:, c], int(n[c]), c) for c in range(n.size)))
+
+    def _spread(self, there: NDArray[np.intp]) -> Interval:
+        """The ends of some columns in their places, and none elsewhere."""
+        left = None if self.left is None else self.left[:, there]
+        found = Drawn(self.value[there], self.draws[:, there], left, self.units[there]).interval
+        none = Interval.none(self.value.size)
+        low, high, doubts = none.low, none.high.copy(), list(none.doubts)
+        low[there], high[there] = found.low, found.high
+        for c, x in zip(there.tolist(), found.doubts, strict=True):
+            doubts[c] = x
+        return Interval(low, high, tuple(doubts))
 
     def _doubts(self, ordered: Values, n: int, column: int) -> tuple[str, ...]:
         """Why the interval of a column is not to be trusted."""
@@ -309,9 +324,17 @@ class _Means:
 
     def resampled(self, weights: Floats) -> list[Values]:
         """The mean over images of each resample, metric by metric."""
-        total, defined = (weighted_sums(weights, x) for x in (self._sums, self._defined))
-        means = np.where(defined > 0, total / np.maximum(defined, 1) * self._units, math.nan)
+        there, sums, times = self._there
+        total, defined = (weighted_sums(weights, x) for x in (sums, times))
+        means = np.full((len(weights), self._units.size), math.nan)
+        means[:, there] = np.where(defined > 0, total / np.maximum(defined, 1) * self._units[there], math.nan)
         return np.split(means, self._ends[:-1], axis=1)
+
+    @cached_property
+    def _there(self) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """The columns with any value, their sums and how many are defined: of many classes most may have none."""
+        there = np.flatnonzero(self._defined.any(axis=0))
+        return there, self._sums[:, there], self._defined[:, there]
 
     @property
     def units(self) -> list[Values]:
