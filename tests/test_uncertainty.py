@@ -73,6 +73,19 @@ def test_blocks_and_order_move_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert repr(other.rows()) == whole
 
 
+def test_columns_without_values_cost_nothing_and_change_nothing() -> None:
+    rng = np.random.default_rng(0)
+    draws = np.full((500, 9), math.nan)
+    draws[:, [2, 5]] = rng.random((500, 2))
+    draws[:9, 5] = math.nan
+    value, count = np.where(np.isnan(draws).all(axis=0), math.nan, 0.5), np.full(9, 30.0)
+    sparse = uncertainty.Drawn(value, draws, draws[:40], count).interval
+    for c in range(9):
+        dense = uncertainty.Drawn(value[[c]], draws[:, [c]], draws[:40, [c]], count[[c]]).interval
+        np.testing.assert_array_equal([sparse.low[c], sparse.high[c]], [dense.low[0], dense.high[0]])
+        assert sparse.doubts[c] == dense.doubts[0]
+
+
 def test_one_image_has_no_interval_and_equal_images_a_point() -> None:
     one = mm.Evaluation(["accuracy"])
     one.update([0, 1], [0, 0], image="a")

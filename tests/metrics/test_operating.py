@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import maskmeter as mm
 from maskmeter.errors import UsageError
 from maskmeter.metrics import METRICS, parse
+from maskmeter.metrics._sizes import check
 from maskmeter.metrics.operating import chosen_score
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -114,6 +115,10 @@ def test_says_what_is_not_there() -> None:
     d = mm.detections(np.array([1, 0]), np.array([1, 0]), scores={1: 2.0})
     with pytest.raises(UsageError, match=r"iou=0.6[25]* was not judged"):
         parse("detection_f1(score=0.5,iou=0.62)").values(d)
+    with pytest.raises(UsageError, match="iou=high was not judged"):
+        check([parse("ap(iou=high)")])
+    with pytest.raises(UsageError, match="no kind of error"):
+        check([parse("ap_gain(kind=bad)")])
     with pytest.raises(UsageError, match="neither a number nor best"):
         chosen_score(d, "good")
     with pytest.raises(UsageError, match="score 2 is no probability"):

@@ -47,6 +47,8 @@ def check(metrics: Iterable[Metric[Any, Any]]) -> None:
     for m in by_size(metrics, lambda: overlap([0], [0])):
         if m.statistic == Overlap.name:
             m.values(overlap([0], [0], **m.needs))
+        elif m.statistic in ("detections", "boundary_detections", "encounters"):
+            m.values(m.measure([0], [0], scores={}))
 
 
 def _apart(metric: Metric[Any, Any], counted: Callable[[], Overlap]) -> list[Metric[Any, Any]]:

@@ -135,8 +135,10 @@ def _undefined(d: Detections) -> Values:
 
 
 @metric(detections, per="class", overall=True)
-def ap(d: Detections) -> Values:
+def ap(d: Detections, iou: float | None = None) -> Values:
     """Average precision of scored objects: the area under the precision-recall curve, mean over IoU 0.5 to 0.95.
+
+    iou  one of the thresholds 0.5, 0.55, ... 0.95 alone; by default the mean over all of them
 
     Range 0 to 1. Undefined for a class without objects in the ground truth.
     Hides: the threshold at which the model will be used, false positives of low score (nearly free), and how boxes
@@ -152,8 +154,12 @@ def ap(d: Detections) -> Values:
     0.504950495
     >>> ap(gt, pred, scores={1: 0.9, 2: 0.5}, convention="cityscapes")
     0.5
+    >>> ap(np.repeat([1, 0], [200, 100]), np.repeat([1, 0], [150, 150]), scores={1: 0.9}, iou=0.8)  # 150 / 200
+    0.0
     """
-    return mean_precision(d)
+    if iou is not None:
+        d.rules.judged_at(iou)
+    return mean_precision(d, iou)
 
 
 @metric(detections, per="class", overall=True)

@@ -59,9 +59,7 @@ class Kept(NamedTuple):
 
 def _kept(d: Detections, iou: float, by: Ints) -> Kept:
     """The detections at a threshold, grouped `by`. Raises UsageError for a threshold that was not judged."""
-    step = d.rules.step(iou)
-    if step is None:
-        raise UsageError(f"iou={iou:g} was not judged; there are {', '.join(f'{t:g}' for t in d.rules.thresholds)}")
+    step = d.rules.judged_at(iou)
     area = d.rules.area("all") or 0
     bit = np.uint64(1 << step)
     there = (d.ignored[area] & bit) == 0

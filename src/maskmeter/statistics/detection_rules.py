@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,13 @@ class Rules:
     def step(self, iou: float) -> int | None:
         """The place of a threshold; None where it is not among them."""
         return next((i for i, t in enumerate(self.thresholds) if abs(t - iou) < 1e-9), None)
+
+    def judged_at(self, iou: Any) -> int:
+        """The place of a threshold that somebody asks for. Raises UsageError where it is not among them."""
+        step = self.step(iou) if isinstance(iou, int | float) else None
+        if step is None:
+            raise UsageError(f"iou={iou} was not judged; there are {', '.join(f'{t:g}' for t in self.thresholds)}")
+        return step
 
 
 COCO = Rules("coco")
