@@ -524,10 +524,10 @@ def packed_by_image(d: Detections) -> list[bytes]:
     det, gt = np.argsort(d.det_image, kind="stable"), np.argsort(d.gt_image, kind="stable")
     every = np.arange(d.images + 1)
     det_at, gt_at = np.searchsorted(d.det_image[det], every), np.searchsorted(d.gt_image[gt], every)
-    none = {"det_image": np.zeros(det.size, np.int64), "gt_image": np.zeros(gt.size, np.int64)}
     parts: dict[str, tuple[Ints, Ints]] = {"image_number": (d.image_number, every)}
     for name in _KEPT[1:]:
         order, at = (gt, gt_at) if name.startswith("gt_") else (det, det_at)
         x = getattr(d, name).take(order, axis=-1)
-        parts[name] = none.get(name, x.view(np.int64) if name == "det_score" else x.astype(np.int64)), at
+        x = np.zeros_like(x) if name in ("det_image", "gt_image") else x  # the first of one image
+        parts[name] = x.view(np.int64) if name == "det_score" else x.astype(np.int64), at
     return in_parts(parts)
