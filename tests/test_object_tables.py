@@ -214,7 +214,13 @@ def test_classes_that_are_given_as_objects(tmp_path: Path) -> None:
     volume = np.stack([classes["a"]] * 2)
     for k in range(2):
         fed.update((volume == 1).astype(int), volume, image=f"{k}")
-    assert any("the same id in all images" in a.text and "connectivity=26" in a.text for a in advise(fed))
+    gathered = Evaluation(["pq"], task="instance")
+    for k in (1, 0):  # from two workers, in any order
+        part = Evaluation(["pq"], task="instance")
+        part.update((volume == 1).astype(int), volume, image=f"{k}")
+        gathered.merge(part.to_bytes())
+    for found in (fed, gathered):
+        assert any("the same id in all images" in a.text and "connectivity=26" in a.text for a in advise(found))
     whole = {k: np.kron([[1, 2], [3, 0]], np.ones((5, 5), int)) for k in "abc"}
     assert said(*put(tmp_path / "whole", whole, whole), "--task", "instance", "-m", "pq") == (0, "")
     meter = Evaluation(["pq"], task="instance")

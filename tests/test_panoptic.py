@@ -452,3 +452,28 @@ def counts_of(o: Any) -> dict[str, float]:
 
 def undefined(value: float) -> float | None:
     return None if np.isnan(value) else value
+
+
+def test_areas_of_a_prediction_that_its_png_does_not_have_are_listed(tmp_path: Path) -> None:
+    ids = np.array([[300, 300, 300, 9], [300, 300, 0, 9]])
+    said = info(ids, {300: 2, 9: 5})
+    gt = write(tmp_path, "gt", [{"image_id": 1, "ids": ids, "segments_info": said}], categories=CATEGORIES)
+    other = [{**s, "area": 7} if s["id"] == 300 else s for s in said]
+    pred = write(tmp_path, "pred", [{"image_id": 1, "ids": ids, "segments_info": other}])
+    notices = evaluate(gt, pred).notices
+    assert (
+        "prediction: declares areas that its PNG does not have, which decide nothing (1 time: 7 for the 5 pixels "
+        "of 300)" in notices
+    )
+    assert not any("prediction" in n for n in evaluate(gt, gt).notices)
+
+
+def test_ids_of_colours_that_are_read_as_kitti_are_remarked_on(tmp_path: Path) -> None:
+    ids = np.array([[7 << 16 | 200 << 8 | 3, 9 << 16 | 77 << 8 | 1]])
+    said = info(ids, {int(i): 2 for i in ids.ravel()})
+    for side in ("gt", "pred"):
+        write(tmp_path, side, [{"image_id": 1, "ids": ids, "segments_info": said}], categories=CATEGORIES)
+    done = evaluate(tmp_path / "gt", tmp_path / "pred", task="panoptic", convention="kitti")
+    assert any("if these are the ids of COCO panoptic" in n for n in done.notices)
+    with pytest.raises(mm.DataError, match=r"of COCO panoptic .* give the JSON files"):
+        evaluate(tmp_path / "gt", tmp_path / "pred", task="panoptic")

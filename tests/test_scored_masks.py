@@ -224,3 +224,19 @@ def test_relabelling_changes_nothing(a: NDArray[Any], b: NDArray[Any]) -> None:
     class_of = {i: i % 2 for i in range(1, 5)}
     o = overlap(*large, classes=[0, 1], gt_classes=class_of, pred_classes=class_of, scores=names)
     np.testing.assert_array_equal(curves(of_overlap(o, CITYSCAPES)), curves(measured(a, b)))
+
+
+def test_inspect_counts_the_masks_and_lists_what_is_wrong(scene: tuple[Path, Path]) -> None:
+    code, text = inspected(*scene)
+    assert code == 0 and "--task detection --convention cityscapes" in text
+    assert any(line.split()[:1] == ["car"] for line in text.splitlines())
+    listed = next(scene[1].glob("*_pred.txt"))
+    listed.write_text(listed.read_text() + "gone.png 26 0.5\n")
+    code, text = inspected(*scene)
+    assert code == 3 and "gone.png" in text
+
+
+def inspected(gt: Path, pred: Path) -> tuple[int, str]:
+    out = io.StringIO()
+    with redirect_stdout(out):
+        return main(["inspect", str(gt), str(pred)]), out.getvalue()

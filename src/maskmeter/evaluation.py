@@ -148,7 +148,8 @@ class Evaluation(Tabular):
             raise UsageError(f"image {printable(name)} has {'no' if group is None else 'a'} group, unlike those before")
         if self.facts.objects:
             counts = overlap_of(gt, pred, mask, objects, self.facts, wanted_by(self.metrics))
-            if self.pieces is None and counts.binary and counts.disjoint and "connectivity" not in objects:
+            earlier = self.pieces is None or name < self.pieces[0]
+            if earlier and counts.binary and counts.disjoint and "connectivity" not in objects:
                 few = 0 < counts.gt_id.size <= FEW
                 ids = label_map(gt).array if few else np.empty(0, np.int64)
                 self.pieces = name, pieces(np.where(np.isin(ids, counts.gt_id), ids, 0)), ids.ndim
@@ -251,6 +252,7 @@ class Evaluation(Tabular):
         names = other.records.names()
         if names:
             self.resampling = self.resampling.joined(other.resampling, first=not len(self.records))
+            self.pieces = min(filter(None, (self.pieces, other.pieces)), key=lambda x: x[0], default=None)
         records = [other.records[name] for name in names]
         sums = {name: read(total) for name, read in SUMS.items() if (total := other.records.pooled(name)) is not None}
         if records and sums:
@@ -259,13 +261,17 @@ class Evaluation(Tabular):
 
     def to_bytes(self) -> bytes:
         """Everything that was counted, to be gathered from other processes: `merge` takes it in again."""
-        return packed((self.facts, self.resampling), [str(m) for m in self.metrics], self.records, SUMS)
+        about = self.facts, self.resampling, self.pieces
+        return packed(about, [str(m) for m in self.metrics], self.records, SUMS)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Evaluation:
         """The evaluation of `to_bytes`. Raises MergeError for the bytes of another version."""
-        (facts, resampling), metrics, records = unpacked(data, tuple[Facts, Resampling], SUMS)
-        return cls(metrics, facts=facts, records=records, intervals=resampling)
+        about = tuple[Facts, Resampling, tuple[str, dict[int, int], int] | None]
+        (facts, resampling, pieces), metrics, records = unpacked(data, about, SUMS)
+        made = cls(metrics, facts=facts, records=records, intervals=resampling)
+        made.pieces = pieces and (pieces[0], Counter(pieces[1]), pieces[2])
+        return made
 
     # Reading
 

@@ -65,9 +65,9 @@ class ObjectRow(NamedTuple):
 
 
 def rules_of(facts: Facts) -> Rules:
-    """How objects of a run are matched."""
+    """How objects of a run are matched; those of panoptic segmentation and of Cityscapes have to exceed the IoU."""
     panoptic = facts.task == "panoptic"
-    return rules(facts.convention if panoptic else None, strict=panoptic)
+    return rules(facts.convention if panoptic else None, strict=panoptic or facts.convention == "cityscapes")
 
 
 def object_rows(

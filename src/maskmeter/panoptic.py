@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .counting import Counter as Counting
 from .counting import Digests, Failure, Job, count_image, digest_of, region_of
 from .deciding import Question, file_notes
 from .errors import PairingError, UsageError
@@ -132,6 +133,7 @@ class PanopticPlan:
             gt.map, pred and pred.map, segments, self.labels, self.ignore, region, (job.gt, job.pred), self.wanted
         )
         remarks = [(side, n) for side, of in (("ground truth", gt), ("prediction", pred)) if of for n in of.notes]
+        remarks += [("prediction", n) for n in _other_areas(segments[1], counts) if region is None]
         return Record(
             job.name, {Overlap.name: counts.to_bytes()}, gt.map.shape,
             gt=address(job.gt), pred=job.pred and address(job.pred),
@@ -165,6 +167,15 @@ def plan(question: Question, data: Data, max_pixels: int | None, wanted: Wanted 
     return PanopticPlan(data.labels, question.ignore, packing, question.task == "instance", max_pixels, wanted)
 
 
+def _other_areas(segments: Segments, counts: Overlap) -> list[str]:
+    """A remark where segments of a prediction have other areas than its file declares; they decide nothing."""
+    said = {s.id: s.area for s in segments if s.area is not None}
+    sizes = dict(zip(counts.pred_id.tolist(), (counts.pred_size + counts.pred_void).tolist(), strict=True))
+    off = [f"{said[i]} for the {n} pixels of {i}" for i, n in sorted(sizes.items()) if said.get(i, n) != n]
+    what = "declares areas that its PNG does not have, which decide nothing"
+    return [f"{what} ({_some(off)})"] if off else []
+
+
 @dataclass(frozen=True)
 class Survey:
     """What there is before anything is evaluated: the images that are fit, and what is wrong with the others."""
@@ -176,9 +187,12 @@ class Survey:
     """The classes that occur, with their segments in the ground truth (crowds aside) and in the prediction."""
 
 
-def survey(data: Data, workers: int | None = None, max_pixels: int | None = None) -> Survey:
-    """Look at every image of two JSON files and stop at none."""
-    plan = PanopticPlan(data.labels, max_pixels=max_pixels)
+def survey(
+    data: Data, workers: int | None = None, max_pixels: int | None = None, plan: Counting | None = None
+) -> Survey:
+    """Look at every image of two JSON files, or of what another plan counts, and stop at none."""
+    listed = plan is None
+    plan = PanopticPlan(data.labels, max_pixels=max_pixels) if plan is None else plan
     jobs = [Job(p.name, p.gt, p.pred, None, data.segments.get(p.name)) for p in data.pairing.pairs]
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(partial(count_image, plan=plan), jobs))
@@ -192,7 +206,8 @@ def survey(data: Data, workers: int | None = None, max_pixels: int | None = None
     sides = [Counter(x.tolist()) for x in (o.gt_class[o.gt_crowd == 0], o.pred_class)]
     labels = data.labels or LabelSet(())
     classes = [(labels.title(c), sides[0][c], sides[1][c]) for c in sorted(sides[0] | sides[1])]
-    return Survey(records, problems, [*_contradictions(facts, records), *file_notes(records)], classes)
+    notes = _contradictions(facts, records) if listed else []
+    return Survey(records, problems, [*notes, *file_notes(records)], classes)
 
 
 # What the numbers mean

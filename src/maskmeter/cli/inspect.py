@@ -12,12 +12,14 @@ import numpy as np
 
 from ..class_files import is_template
 from ..errors import UsageError, printable
+from ..formats import cityscapes
 from ..formats.coco import Annotations, Results, is_detection
 from ..formats.labelfile import read_labels
 from ..formats.panoptic import is_panoptic
 from ..inspection import Inspection, SideFound, inspect, inspect_detections, kinds_of
 from ..labels import LabelSet
 from ..pairing import find_pairs
+from ..panoptic import Data, Survey
 from ..progress import Bar
 from ..statistics.confusion import Reading
 from .evaluate import data_options, label_range
@@ -51,6 +53,9 @@ def command(
     if is_panoptic(gt):
         _segments(gt, pred, labels, pairs, max_pixels, jobs, form)
         return
+    if cityscapes.is_scored(pred):
+        _scored_masks(gt, pred, labels, pairs, max_pixels, jobs, form)
+        return
     if is_detection(gt):
         _detections(gt, pred, form)
         return
@@ -75,14 +80,31 @@ def _segments(
     from .. import panoptic
 
     data = panoptic.find(gt, pred, pairs, read_labels(labels) if labels else None, None)
-    found, pairing = panoptic.survey(data, jobs, max_pixels), data.pairing
+    _surveyed(data, panoptic.survey(data, jobs, max_pixels), "panoptic", "task auto: panoptic", form)
+
+
+def _scored_masks(
+    gt: Path, pred: Path, labels: str | None, pairs: str | None, max_pixels: int | None, jobs: int | None, form: str
+) -> None:
+    """Scored masks of Cityscapes against its instances."""
+    from .. import panoptic, scored_masks
+
+    data = scored_masks.find(gt, pred, read_labels(labels) if labels else None, pairs, None)
+    found = panoptic.survey(data, jobs, plan=scored_masks.ScoredPlan(data.known, max_pixels))
+    how = "scored masks: evaluate them with --task detection --convention cityscapes"
+    _surveyed(data, found, "detection", how, form)
+
+
+def _surveyed(data: Data, found: Survey, task: str, how: str, form: str) -> None:
+    """What a survey found, and the exit code where an evaluation would stop."""
+    pairing = data.pairing
     facts: dict[str, Any] = {
         "pairs": len(pairing.pairs),
         "paired": pairing.how,
         "missing_predictions": list(pairing.missing),
         "extra_predictions": list(pairing.extra),
         "segments": [{"class": c, "gt": g, "pred": p} for c, g, p in found.classes],
-        "task": "panoptic",
+        "task": task,
         "notes": found.notes,
         "problems": found.problems,
     }
@@ -90,7 +112,7 @@ def _segments(
         click.echo(json.dumps(facts, indent=1))
     else:
         table = [[c, f"{g:,}", f"{p:,}"] for c, g, p in found.classes]
-        lines = [f"{facts['pairs']} pairs, {facts['paired']}", *_unpaired(facts), "", "task auto: panoptic", ""]
+        lines = [f"{facts['pairs']} pairs, {facts['paired']}", *_unpaired(facts), "", how, ""]
         lines += [text_table(["class", "gt segments", "pred segments"], table), *_remarks(facts)]
         click.echo("\n".join(lines))
     if found.problems or pairing.missing or pairing.extra:

@@ -75,6 +75,11 @@ def find(folder: Path, gt: bool) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def is_scored(folder: Path) -> bool:
+    """Whether a folder holds lists of scored masks."""
+    return folder.is_dir() and next(_files(folder, PRED_FILE), None) is not None
+
+
 def open_instances(path: Path, labels: LabelSet, max_pixels: int | None = None) -> Instances:
     """Read a ground truth. Raises FormatError or LabelError naming it."""
     data = load(path)

@@ -47,7 +47,7 @@ def _ids_of_colors(labels: LabelSet) -> dict[Color, int]:
                 f"{_hex(label.color)}, so an RGB image cannot tell them apart; give each its own"
             )
     if not found:
-        raise LabelError("an RGB image needs a label file with colours (--labels)")
+        raise LabelError("an RGB image needs a label file with colours (--labels); if colours are ids, give their JSON")
     return found
 
 

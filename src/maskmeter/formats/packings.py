@@ -50,13 +50,18 @@ PACKINGS = ("channels", "cityscapes", "kitti", "semantickitti", *COMPONENTS)
 NUMBERED = tuple(p for p in PACKINGS if p != "cityscapes")  # read into ids of our own, of class and number
 DIVISOR = 1000
 LIMIT = 2**31
+MANY = 2**12  # beyond what objects of a class are numbered to in an image
 
 _HOW = (
     "say how class and number share a pixel: --convention cityscapes (1000 class + number) or "
     "--convention kitti (R = class, 256 G + B = number); or store two channels, class and number (as PNG with "
-    "--convention channels)"
+    "--convention channels); of COCO panoptic (id = R + 256 G + 65536 B) give the JSON files beside the folders"
 )
 
+_NO_NUMBERS = (
+    "most numbers are large, as they are not in KITTI: if these are the ids of COCO panoptic "
+    "(R + 256 G + 65536 B), give its JSON files"
+)
 _ZERO = "class 0 without a number counts as a class of its own; if it is background or void, add --ignore 0"
 
 
@@ -98,6 +103,8 @@ def open_packed(
     except DataError as error:
         raise error.at(path) from None
     notes = (*notes, *_shared_numbers(pairs)) if packing in (None, PACKINGS[0]) else notes
+    if packing == "kitti" and sum(n >= MANY for _, _, n in pairs) > len(pairs) / 2:
+        notes = (*notes, _NO_NUMBERS)
     if labels is None and gt and not instances and (0, 0) in {pair[1:] for pair in pairs} and 0 not in ignore:
         notes = (*notes, _ZERO)
     segments = _segments(pairs, labels, things, gt, instances, ignore)
