@@ -2,7 +2,8 @@
 //
 // A band holds the voxels that a disc (ball, square) around some voxel of the other side reaches. The disc is a list
 // of rows: steps in z and y, and how far along x. Rows of bits are spread along x step by step, and each is laid over
-// the rows that the disc reaches from it: (rows of the disc) x (words of the box) operations, 64 voxels in each.
+// the rows that the disc reaches from it: (rows of the disc) x (words of the box) operations, 64 voxels in each. A square
+// is spread along one axis after the other, by steps that double what they reach.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "bit_volume.hpp"
@@ -38,9 +40,70 @@ inline BitVolume outside(const BitVolume& m, bool flat, bool open, const std::ar
     return out;
 }
 
+// Half the sides of the square (cube) that a disc is, if it is one.
+inline std::optional<std::array<std::int64_t, 3>> square(const std::vector<Chord>& disc) {
+    if (disc.empty() || disc.front().reach != disc.back().reach) return std::nullopt;
+    std::int64_t z = 0, y = 0;
+    for (const auto& c : disc) z = std::max(z, c.z), y = std::max(y, c.y);
+    if (disc.size() != std::size_t((2 * z + 1) * (2 * y + 1))) return std::nullopt;
+    return std::array{z, y, disc.front().reach};
+}
+
+// Calls f(step) with steps that add up to `reach`. What is spread by a step to both sides is without gaps, and within
+// the volume needs nothing from beyond it, as no step is longer than what was reached before it and one.
+template <class F>
+void doubling(std::int64_t reach, F&& f) {
+    for (std::int64_t done = 0; done < reach;) {
+        const auto step = std::min(done + 1, reach - done);
+        f(std::size_t(step));
+        done += step;
+    }
+}
+
+// The voxels within the square of a voxel of m.
+inline BitVolume spread_square(BitVolume m, const std::array<std::int64_t, 3>& half) {
+    using Word = BitVolume::Word;
+    const std::size_t words = m.words - 1, rows = m.nz * m.ny;
+    const Word last = m.nx % 64 ? (Word(1) << m.nx % 64) - 1 : ~Word(0);
+    const std::size_t room = std::size_t(half[2]) / 64 + 1;  // words of nothing on either side
+    std::vector<Word> before(words + 2 * room, 0);
+    for (std::size_t i = 0; i < rows; ++i) {
+        Word* r = m.row(0, 0) + i * m.words;
+        if (std::all_of(r, r + words, [](Word w) { return w == 0; })) continue;
+        doubling(half[2], [&](std::size_t step) {
+            std::copy_n(r, words, before.data() + room);
+            const std::size_t far = step / 64, bits = step % 64;
+            const Word *up = before.data() + room - far, *down = before.data() + room + far;
+            for (std::size_t w = 0; w < words; ++w)
+                r[w] |= up[w] << bits | up[w - 1] >> 1 >> (63 - bits) | down[w] >> bits | down[w + 1] << 1 << (63 - bits);
+        });
+        r[words - 1] &= last;
+    }
+    const auto across = [&](std::int64_t reach, std::size_t n, std::size_t stride, std::size_t lines) {  // n rows along the axis
+        std::vector<Word> held(n * words);
+        for (std::size_t line = 0; line < lines; ++line) {
+            Word* first = m.row(0, 0) + (stride == 1 ? line * n : line) * m.words;
+            doubling(reach, [&](std::size_t step) {
+                for (std::size_t k = 0; k < n; ++k) std::copy_n(first + k * stride * m.words, words, held.data() + k * words);
+                for (std::size_t k = 0; k < n; ++k) {
+                    Word* r = first + k * stride * m.words;
+                    if (k >= step)
+                        for (std::size_t w = 0; w < words; ++w) r[w] |= held[(k - step) * words + w];
+                    if (k + step < n)
+                        for (std::size_t w = 0; w < words; ++w) r[w] |= held[(k + step) * words + w];
+                }
+            });
+        }
+    };
+    across(half[1], m.ny, 1, m.nz);
+    across(half[0], m.nz, m.ny, m.ny);
+    return m;
+}
+
 // The voxels within the disc of a voxel of m.
 inline BitVolume spread(const BitVolume& m, const std::vector<Chord>& disc) {
     using Word = BitVolume::Word;
+    if (const auto half = square(disc)) return spread_square(m, *half);
     BitVolume out(m.nz, m.ny, m.nx), wide = m;
     const std::size_t words = m.words - 1;
     const Word last = m.nx % 64 ? (Word(1) << m.nx % 64) - 1 : ~Word(0);

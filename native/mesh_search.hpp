@@ -6,6 +6,9 @@
 // in single precision, without a branch; those that may be the nearest of a point, with room for its rounding, are
 // measured again in double precision.
 //
+// What single precision needs is made for some slices at a time, so that a surface of millions of triangles takes little
+// beside itself.
+//
 // Where two surfaces lie far apart there are too many rows, and a tree over the triangles goes on, built when it is
 // first needed.
 #pragma once
@@ -18,6 +21,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "nearest.hpp"
@@ -37,12 +41,15 @@ class MeshSearch {
                 for (std::size_t w = 0; w < to.at.words; ++w) rank_.push_back(sum), sum += std::uint32_t(std::popcount(to.at.row(z, y)[w]));
         across_ = to.at.nx / tile + 2;
         near_.assign((to.at.ny / tile + 2) * across_, nothing);
-        facets(flat);
+        double scale = 0;
+        for (std::size_t k = flat ? 1 : 0; k < 3; ++k) scale = std::max(scale, spacing_[k] * double((k == 0 ? to_.at.nz : k == 1 ? to_.at.ny : to_.at.nx) + 1));
+        margin_ = float(16 * scale * std::numeric_limits<float>::epsilon() + 2 * THIN * std::sqrt(dot(spacing_, spacing_)));
 
         const double radius = flat ? most / 2 * spacing[1] : std::sqrt(most / 3.14159 * spacing[0] * spacing[1]);
         radius2_ = square(radius);
         const auto steps = [&](int axis, std::size_t n) { return std::ptrdiff_t(std::min(radius / spacing[axis] + 1, double(n - 1))); };
-        const std::ptrdiff_t far_z = flat ? 0 : steps(0, to.at.nz), far_y = steps(1, to.at.ny);
+        far_z_ = flat ? 0 : steps(0, to.at.nz);
+        const std::ptrdiff_t far_z = far_z_, far_y = steps(1, to.at.ny);
         for (auto z = -far_z; z <= far_z; ++z)
             for (auto y = -far_y; y <= far_y + std::ptrdiff_t(tile) - 1; ++y) {
                 const auto beside = std::max<std::ptrdiff_t>({-y, y - std::ptrdiff_t(tile) + 1, 0});
@@ -55,6 +62,7 @@ class MeshSearch {
     // The squares of the distances from up to `lanes` points to the nearest triangle. Their cells lie in the slice z, the
     // rows of the tile with y and the cells of the tile with x, or the one beside it. Tiles are best asked for in their order.
     void distances2(std::size_t z, std::size_t y, std::size_t x, std::size_t n, const Vec* point, double* found) {
+        if (z < made_[0] || z >= made_[1]) facets(z);
         n_ = n, point_ = point, found_ = found, count_ = 0;
         low_ = high_ = point[0];
         for (std::size_t k = 0; k < lanes; ++k) {
@@ -66,7 +74,7 @@ class MeshSearch {
         const std::size_t here = (y / tile + 1) * across_ + x / tile + 1;
         float unused[lanes];
         for (const auto k : {here, here - 1, here - across_})
-            if (near_[k] != nothing) measure(near_[k], unused);
+            if (near_[k] >= first_ && near_[k] < end_) measure(near_[k], unused);
         const Vec way = point[0] - last_;
         const double least = distance_ - std::sqrt(dot(way, way));
         if (least < 0 || least * least < radius2_) {
@@ -89,7 +97,25 @@ class MeshSearch {
     struct Facet {
         float origin[3], u[3], v[3], n[3], length, x, y, per_ac, per_bc, thin;
     };
-    static constexpr std::size_t most = 400;  // rows around a point
+    // The triangles as a tree takes them.
+    struct Ordered {
+        static constexpr std::size_t leaf = 4;
+        using Query = Vec;
+
+        Ordered(const surface::Elements& to, std::vector<std::uint32_t> order) : to(to), order(std::move(order)) {}
+
+        const surface::Elements& to;
+        const std::vector<std::uint32_t> order;
+
+        std::size_t size() const { return order.size(); }
+        Vec place(const Query& q) const { return q; }
+        double distance2(std::size_t i, const Query& q) const { return to.triangle(order[i]).distance2(q); }
+        template <class F>
+        void corners(std::size_t i, F&& f) const {
+            for (const auto v : to.corners[order[i]]) f(to.vertex[v]);
+        }
+    };
+    static constexpr std::size_t most = 400, slab = 64;  // rows around a point; slices whose facets are made at once
     static constexpr std::uint32_t nothing = std::numeric_limits<std::uint32_t>::max();
     static constexpr float inf = std::numeric_limits<float>::infinity();
 
@@ -102,9 +128,15 @@ class MeshSearch {
         return rank_[w] + std::size_t(std::popcount(to_.at.row(z, y)[x / 64] & ((BitVolume::Word(1) << x % 64) - 1)));
     }
 
-    void facets(bool flat) {
-        facet_.reserve(to_.size());
-        for (std::size_t i = 0; i < to_.size(); ++i) {
+    // The facets of what points in the slice z, and in those after it, may be near to.
+    void facets(std::size_t z) {
+        const std::size_t far = std::size_t(far_z_), first = z > far ? z - far : 0, last = z + slab + far;
+        made_ = {z, z + slab};
+        const auto before = [&](std::size_t slice) { return slice < to_.at.nz ? std::size_t(to_.start[rank(slice, 0, 0)]) : to_.size(); };
+        first_ = before(first), end_ = before(last);
+        facet_.clear();
+        facet_.reserve(end_ - first_);
+        for (std::size_t i = first_; i < end_; ++i) {
             const Triangle t = to_.triangle(i);
             const Vec b = t.v[1] - t.v[0], c = t.v[2] - t.v[0], bc = c - b;
             const double bb = dot(b, b), length = std::sqrt(bb);
@@ -129,14 +161,11 @@ class MeshSearch {
             f.per_ac = per(x * x + y * y), f.per_bc = per(square(x - length) + y * y), f.thin = thin ? inf : 0.0f;
             facet_.push_back(f);
         }
-        double scale = 0;
-        for (std::size_t k = flat ? 1 : 0; k < 3; ++k) scale = std::max(scale, spacing_[k] * double((k == 0 ? to_.at.nz : k == 1 ? to_.at.ny : to_.at.nx) + 1));
-        margin_ = float(16 * scale * std::numeric_limits<float>::epsilon() + 2 * THIN * std::sqrt(dot(spacing_, spacing_)));
     }
 
     // The squares of the distances of all points from a triangle.
     void measure(std::size_t i, float* __restrict d2) {
-        const Facet& f = facet_[i];
+        const Facet& f = facet_[i - first_];
         const float ex = f.x - f.length;
         for (std::size_t k = 0; k < lanes; ++k) {
             const float z = at_[0][k] - f.origin[0], y = at_[1][k] - f.origin[1], x = at_[2][k] - f.origin[2];
@@ -230,13 +259,11 @@ class MeshSearch {
                 const Vec c = to_.triangle(i).centre();
                 cell.push_back({std::int32_t(c[0] / spacing_[0] + 1), std::int32_t(c[1] / spacing_[1] + 1), std::int32_t(c[2] / spacing_[2] + 1)});
             }
-            order_ = curve_order(cell);
-            mesh_ = std::make_unique<Mesh>();
-            for (const auto i : order_) mesh_->triangle.push_back(to_.triangle(i));
-            tree_ = std::make_unique<Nearest<Mesh>>(*mesh_);
+            ordered_ = std::make_unique<Ordered>(to_, curve_order(cell));
+            tree_ = std::make_unique<Nearest<Ordered>>(*ordered_);
         }
         found_[k] = tree_->distance2(point_[k]);
-        nearest_ = order_[tree_->nearest()];
+        nearest_ = ordered_->order[tree_->nearest()];
     }
 
     static constexpr double THIN = 1e-5;  // the width of a triangle by its length, below which only its sides are measured
@@ -244,16 +271,18 @@ class MeshSearch {
     const surface::Elements& to_;
     const Vec spacing_;
     std::vector<std::uint32_t> rank_;
-    std::vector<Facet> facet_;
+    std::vector<Facet> facet_;              // of the triangles from first_ to end_
+    std::size_t first_ = 0, end_ = 0;
+    std::array<std::size_t, 2> made_{0, 0};  // slices of points that they serve
+    std::ptrdiff_t far_z_ = 0;
     float margin_ = 0;  // more than single precision errs
     std::vector<Row> rows_;
     double radius2_;
     std::size_t across_;
     std::vector<std::uint32_t> near_;  // by tile of y and x, the triangle that was found last
     std::uint32_t nearest_ = nothing;
-    std::vector<std::uint32_t> order_;
-    std::unique_ptr<Mesh> mesh_;
-    std::unique_ptr<Nearest<Mesh>> tree_;
+    std::unique_ptr<Ordered> ordered_;
+    std::unique_ptr<Nearest<Ordered>> tree_;
     Vec last_{};  // a point that was asked for before, and how far from all triangles it was
     double distance_ = 0;
     // Of the points at hand:

@@ -71,22 +71,6 @@ struct Triangle {
     }
 };
 
-// Elements as triangles; for a contour, segments.
-struct Mesh {
-    static constexpr std::size_t leaf = 4;
-    using Query = Vec;
-
-    std::vector<Triangle> triangle;
-
-    std::size_t size() const { return triangle.size(); }
-    Vec place(const Query& q) const { return q; }
-    double distance2(std::size_t i, const Query& q) const { return triangle[i].distance2(q); }
-    template <class F>
-    void corners(std::size_t i, F&& f) const {
-        for (const auto& v : triangle[i].v) f(v);
-    }
-};
-
 // Elements as points of a grid. A distance is the root of the sum of (steps x spacing)^2, so that equal steps
 // have equal distances to the last bit.
 struct Points {

@@ -74,6 +74,8 @@ class Extraction {
                 for (std::size_t z = 0; z < planes(); ++z) cells(z);
         }
         if (out_.solid) out_.start.push_back(std::uint32_t(out_.corners.size()));
+        out_.vertex.shrink_to_fit(), out_.corners.shrink_to_fit(), out_.area.shrink_to_fit();  // they grew by doubling
+        out_.start.shrink_to_fit(), out_.kind.shrink_to_fit();
         return std::move(out_);
     }
 

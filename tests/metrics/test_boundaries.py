@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy import ndimage
 
 import maskmeter as mm
 from maskmeter.errors import LabelError, UsageError
 from maskmeter.metrics import METRICS
 from maskmeter.metrics.boundaries import RULES
+from maskmeter.statistics.bands import bands
 from maskmeter.statistics.surface import Directed, Surface, surface
 from reference import surface as twin
 
@@ -172,6 +174,24 @@ def test_bands_agree_with_the_distance_transform(pair: tuple[Mask, Mask, tuple[f
     either = np.count_nonzero(x | y)
     want = np.count_nonzero(x & y) / either if either else math.nan
     assert same(mm.boundary_iou(a, b, width=width, spacing=spacing), want)
+
+
+@settings(max_examples=40)
+@given(
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 12), st.integers(1, 150)),
+    width=st.sampled_from([1, 2, 3, 7, 63, 64, 65, 130]),
+    share=st.sampled_from([0.5, 0.99, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_square_bands_agree_with_erosion(shape: tuple[int, ...], width: int, share: float, seed: int) -> None:
+    """Width after width, the recipe erodes once with all neighbours, and nothing lies beyond the image."""
+    shape = shape[seed % 2 :]  # planes too
+    if len(shape) == 3 and 1 in shape:
+        return
+    a, b = np.random.default_rng(seed).random((2, *shape)) < share
+    x, y = (m & ~ndimage.binary_erosion(m, np.ones((3,) * m.ndim), iterations=width) for m in (a, b))
+    s = bands(a, b, width=width, chessboard=True)
+    assert (s.shared.tolist(), s.either.tolist()) == ([np.count_nonzero(x & y)], [np.count_nonzero(x | y)])
 
 
 @settings(max_examples=20)
