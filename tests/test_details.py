@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 import maskmeter as mm
 from maskmeter.cli import main
@@ -157,3 +158,26 @@ def test_boundary_pq_of_coco_panoptic_to_the_last_bit() -> None:
         folder = DATA / "panoptic_2"
         run = mm.evaluate(folder / "gt.json", folder / "pred.json", names, convention=convention)
         assert [run.value(m) for m in names] == [0.18641528073689123, 0.09716129187327145, 0.26291869976285104]
+
+
+def test_boundary_iou_of_matches() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(6):
+        gt = np.kron(rng.integers(0, 5, (3, 4)), np.ones((9, 8), int))
+        pred = np.roll(gt, 1, axis=1) * 10
+        pred[rng.random(pred.shape) < 0.02] = 0
+        for width, d in ((2, 2), (0.04, max(1, round(0.04 * float(np.hypot(*gt.shape)))))):
+            found: list[float] = []
+            for k in set(np.unique(gt).tolist()) - {0}:
+                g, p = gt == k, pred == 10 * k
+                if (g & p).sum() / (g | p).sum() < 0.5:
+                    continue
+                a, b = (m & ~_eroded(m, d) for m in (g, p))
+                found.append(float((a & b).sum() / (a | b).sum()))
+            value = mm.matched_boundary_iou(gt, pred, width=width)
+            assert value == pytest.approx(np.mean(found) if found else np.nan, nan_ok=True)
+
+
+def _eroded(mask: np.ndarray, d: int) -> np.ndarray:
+    """What is left after d erosions by a square of 3 x 3; the border of the image counts as outside."""
+    return ndimage.binary_erosion(mask, np.ones((3, 3)), d)

@@ -48,7 +48,7 @@ VOID = 7
 FEW = "percentile(resamples=100)"
 SAMPLE: dict[str, Any] = {
     "beta": 2, "iou": 0.5, "precision": 0.8, "specificity": 0.9, "metric": "dice", "false_per_image": 1,
-    "kind": "localisation", "score": 0, "tolerance": 0.5, "width": 1,
+    "kind": "localisation", "score": 0, "tolerance": 0.5, "width": 0.02,
 }  # fmt: skip
 
 

@@ -40,12 +40,12 @@ __all__ = [
     "detection_ece", "detection_errors", "detection_f1", "detection_precision", "detection_recall",
     "detection_reliability", "detections", "dice", "ece", "encounters", "euler_error", "evaluate", "fbeta",
     "frequency_weighted_iou", "froc_curve", "froc_score", "froc_sensitivity", "hausdorff", "hausdorff_cause", "iou",
-    "kappa", "label_map", "log_loss", "macro", "masd", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou",
-    "mean_matched_iou", "merge", "merges", "metric", "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve",
-    "object_f1", "object_precision", "object_recall", "open_run", "overlap", "parse", "pq", "pr_curve", "precision",
-    "rand_index", "read_detections", "recall", "recall_at", "reliability_curve", "roc_auc", "roc_auc_error",
-    "roc_curve", "rq", "sbd", "scores", "seg", "sensitivity_at", "specificity", "splits", "sq", "surface",
-    "threshold_curve", "topology", "trimap_iou", "voi_merge", "voi_split", "volume_difference",
+    "kappa", "label_map", "log_loss", "macro", "masd", "matched_boundary_iou", "mcc", "mce", "mean_accuracy",
+    "mean_dice", "mean_iou", "mean_matched_iou", "merge", "merges", "metric", "micro", "nsd", "nsd_curve",
+    "object_accuracy", "object_curve", "object_f1", "object_precision", "object_recall", "open_run", "overlap", "parse",
+    "pq", "pr_curve", "precision", "rand_index", "read_detections", "recall", "recall_at", "reliability_curve",
+    "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd", "scores", "seg", "sensitivity_at", "specificity", "splits",
+    "sq", "surface", "threshold_curve", "topology", "trimap_iou", "voi_merge", "voi_split", "volume_difference",
 ]  # fmt: skip
 
 

@@ -82,6 +82,7 @@ from .metrics import (
     log_loss,
     macro,
     masd,
+    matched_boundary_iou,
     mcc,
     mce,
     mean_accuracy,

@@ -34,10 +34,10 @@ __all__ = [
     "count_error", "detection_confusion", "detection_curve", "detection_ece", "detection_errors", "detection_f1",
     "detection_precision", "detection_recall", "detection_reliability", "dice", "ece", "euler_error", "fbeta",
     "frequency_weighted_iou", "froc_curve", "froc_score", "froc_sensitivity", "hausdorff", "iou", "kappa", "log_loss",
-    "macro", "masd", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou", "merges", "metric",
-    "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve", "object_f1", "object_precision", "object_recall",
-    "parse", "pq", "pr_curve", "precision", "rand_index", "recall", "recall_at", "reliability_curve", "roc_auc",
-    "roc_auc_error", "roc_curve", "rq", "sbd", "seg", "sensitivity_at", "specificity", "splits", "sq",
+    "macro", "masd", "matched_boundary_iou", "mcc", "mce", "mean_accuracy", "mean_dice", "mean_iou", "mean_matched_iou",
+    "merges", "metric", "micro", "nsd", "nsd_curve", "object_accuracy", "object_curve", "object_f1", "object_precision",
+    "object_recall", "parse", "pq", "pr_curve", "precision", "rand_index", "recall", "recall_at", "reliability_curve",
+    "roc_auc", "roc_auc_error", "roc_curve", "rq", "sbd", "seg", "sensitivity_at", "specificity", "splits", "sq",
     "threshold_curve", "trimap_iou", "voi_merge", "voi_split", "volume_difference",
 ]  # fmt: skip
 

@@ -73,6 +73,7 @@ from .instances import (
     aji_plus,
     boundary_pq,
     count_error,
+    matched_boundary_iou,
     mean_matched_iou,
     merges,
     object_accuracy,

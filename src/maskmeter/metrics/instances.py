@@ -50,8 +50,9 @@ from ._sizes import sizes
 from ._tally import Asked, Quality, Tally, rules_of, tally, thresholds
 
 __all__ = [
-    "aji", "aji_plus", "boundary_pq", "count_error", "mean_matched_iou", "merges", "object_accuracy", "object_f1",
-    "object_precision", "object_recall", "over_classes", "pq", "rq", "sbd", "seg", "splits", "sq",
+    "aji", "aji_plus", "boundary_pq", "count_error", "matched_boundary_iou", "mean_matched_iou", "merges",
+    "object_accuracy", "object_f1", "object_precision", "object_recall", "over_classes", "pq", "rq", "sbd", "seg",
+    "splits", "sq",
 ]  # fmt: skip
 
 SUMMED = ("splits", "merges", "count_error")
@@ -189,6 +190,32 @@ def mean_matched_iou(
     0.75
     """
     return _rate(o, iou, (convention, criterion, strict, method), lambda t: ratio(t.score, t.tp))
+
+
+@metric(overlap, per="class", wants=_wants_boundaries)
+def matched_boundary_iou(o: Overlap, width: float, iou: float = 0.5, convention: str | None = None) -> Values:
+    """Mean Boundary IoU of the matches: how well the outlines of the objects that were found were drawn.
+
+    Objects are matched by their pixels, as for `mean_matched_iou`; of each match |G n P| / |G u P|, with G and P the
+    pixels of both objects within d steps (diagonal ones included) of anything else or of the border of the image. A
+    `width` below 1 is a share of the image diagonal (COCO: 0.02), rounded, at least one pixel; from 1 on it is in
+    pixels. Range 0 to 1. Undefined without a match.
+    Hides: what was not matched, and errors deep inside large objects.
+    Use: for outlines, object by object, where `boundary_iou` has the outlines of a whole class; with `object_recall`.
+    Reference: Cheng et al., Boundary IoU, CVPR 2021.
+
+    >>> square = np.pad(np.ones((6, 6), int), 2)  # 20 boundary pixels each, of which 10 are shared
+    >>> round(matched_boundary_iou(square, np.roll(square, 1, axis=0), width=1), 4)  # 10 of 30
+    0.3333
+    """
+    asked(o, boundary=width)
+    t = tally(o, thresholds(iou)[0], rules_of((convention, "iou", None, None)))
+    gt, pred = t.matching.gt, t.matching.pred
+    key = o.pair_gt * max(1, o.pred_id.size) + o.pair_pred
+    at = np.searchsorted(key, gt * max(1, o.pred_id.size) + pred)
+    shared = o.pair_boundary[at]
+    score = ratio(shared, o.gt_boundary[gt] + o.pred_boundary[pred] - shared)
+    return ratio(o.total(score, o.gt_image[gt], o.gt_class[gt]), t.tp)
 
 
 # Panoptic quality

@@ -4,7 +4,8 @@ Conventions. Neither is counted unless a metric asks for it (see `Metric.needs`)
 
 Boundary: the pixels of an object from which a pixel of anything else, or the outside of the image, is at most d
 steps away, diagonal steps included; so an object less a square erosion. d is `width` times the diagonal of the
-image, rounded half to even, and at least 1. This is how Cheng et al., Boundary IoU, CVPR 2021 count it.
+image, rounded half to even, and at least 1; a width of 1 or more is in pixels. This is how Cheng et al., Boundary
+IoU, CVPR 2021 count it.
 
 boundary-iou-api repaints maps of panoptic segments: all that is inside a segment gets the greatest category id
 plus 1. A segment that has this id itself is then counted with the inside of all others. `inside` names that id,
@@ -16,6 +17,7 @@ when that pixel does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -38,7 +40,7 @@ NOBODY = -(2**63) + 1  # the id of pixels inside an object, where boundaries are
 class Wanted:
     """What is to be counted.
 
-    boundary  the width of boundaries as a share of the image diagonal; 0 for none
+    boundary  the width of boundaries as a share of the image diagonal, from 1 on in pixels; 0 for none
     centres   whether the centre of a reference lies in a prediction
     inside    the id that boundary-iou-api gives to the inside of segments, to count as it does
     """
@@ -48,8 +50,8 @@ class Wanted:
     inside: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.boundary < 1:
-            raise UsageError(f"width must be above 0 and below 1, a share of the image diagonal, not {self.boundary:g}")
+        if not 0 <= self.boundary < math.inf:
+            raise UsageError(f"width must be above 0: a share of the image diagonal, or pixels, not {self.boundary:g}")
 
 
 NOTHING = Wanted()
@@ -119,7 +121,7 @@ class _Pairs:
 
 def distance(shape: Sequence[int], width: float) -> int:
     """The width of boundaries in pixels, in an image of this shape."""
-    return max(1, round(width * float(np.sqrt(float(sum(n * n for n in shape))))))
+    return round(width) if width >= 1 else max(1, round(width * float(np.sqrt(float(sum(n * n for n in shape))))))
 
 
 def boundary(ids: NDArray[Any], d: int) -> Mask:
