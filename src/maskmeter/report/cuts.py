@@ -110,10 +110,9 @@ def _cut(
         return np.stack(shares[::-1], axis=-1)
 
     for plane, side, dashed in ((gt, f.sides[0], False), (pred, f.sides[1], True)):
-        for line in outlines(plane):
-            line = line + offset
-            color = _colors(line, side, v, view, at, most)
-            _draw(draw, to_pixels(line), color, dashed)
+        lines = [line + offset for line in outlines(plane)]
+        for line, colors in zip(lines, _colors(lines, side, v, view, at, most), strict=True):
+            _draw(draw, to_pixels(line), colors, dashed)
     here = to_pixels(np.array([at[view.rows], at[view.columns]], np.float64))
     if not v.flat:
         for line in ([(here[0], 0), (here[0], shape[0])], [(0, here[1]), (shape[1], here[1])]):
@@ -179,17 +178,23 @@ def outlines(mask: Mask) -> list[Floats]:
     return lines
 
 
-def _colors(line: Floats, side: Elements, v: Volumes, view: View, at: tuple[int, ...], most: float) -> list[Color]:
-    """The colour of each piece of a line: that of the nearest element of the surface."""
+def _colors(
+    lines: list[Floats], side: Elements, v: Volumes, view: View, at: tuple[int, ...], most: float
+) -> list[list[Color]]:
+    """The colours of the pieces of each line: those of the nearest elements of the surface."""
     from scipy.spatial import KDTree
 
+    if not lines:
+        return []
     near = np.abs(side.at[:, view.across] - at[view.across]) <= 1.5
     near = near if near.any() else np.ones(len(side.at), bool)
-    middle = np.empty((len(line) - 1, 3))
+    middle = np.empty((sum(len(line) - 1 for line in lines), 3))
     middle[:, view.across] = at[view.across]
-    middle[:, [view.rows, view.columns]] = (line[1:] + line[:-1]) / 2
+    middle[:, [view.rows, view.columns]] = np.concatenate([(line[1:] + line[:-1]) / 2 for line in lines])
     found = KDTree(side.at[near] * v.spacing).query(middle * v.spacing)[1]
-    return [color(d, most) for d in side.distance[near][found].tolist()]
+    colors = [color(d, most) for d in side.distance[near][found].tolist()]
+    ends = np.cumsum([len(line) - 1 for line in lines]).tolist()
+    return [colors[end - len(line) + 1 : end] for line, end in zip(lines, ends, strict=True)]
 
 
 def color(distance: float, most: float) -> Color:
