@@ -10,6 +10,12 @@ threshold  region metrics at thresholds 0, 0.01, ... 1
 objects    precision, recall and F1 of whole objects at each threshold that was counted
 froc       sensitivity at each threshold; its place on the x axis is that of the whole data set's curve
 of_means   the mean over images of any value that each image has at each place
+reliability  share of positives in bins of scores; the place of a bin is its mean score in the whole data set
+by_class   these three of classes against the rest, and of all their decisions together
+detections precision at recalls of scored detections, the mean over the classes that a resample has objects of
+
+Any curve of which a statistic can be resampled has one: `band` takes what reads it. So has one whose values are
+sums over images divided by sums, as an NSD over tolerances is: `ratios` takes both by image.
 """
 
 from __future__ import annotations
@@ -25,12 +31,15 @@ from .evaluation import Evaluation
 from .kernels import weighted_sums
 from .metrics import Metric, Values
 from .metrics._metric import ratio
-from .metrics.curves import positive_values
+from .metrics.curve_points import ReliabilityCurve
+from .metrics.curves import binned, positive_values
+from .statistics.by_class import ClassScores, CoarseClassScores
 from .statistics.confusion import Confusion
+from .statistics.detections import Detections
 from .statistics.object_scores import ObjectScores
 from .statistics.scores import CoarseScores, Scores
 from .statistics.shape import Need
-from .uncertainty import LEVEL, Resampling, weights_of
+from .uncertainty import LEVEL, weights_of
 
 RESAMPLES = 500
 GRID = np.linspace(0, 1, 101)
@@ -49,22 +58,50 @@ class ScoreBands(NamedTuple):
 
     roc: CurveBand
     pr: CurveBand
+    reliability: CurveBand
     threshold: dict[Metric[Any, Any], CurveBand]
 
 
-def scores(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> ScoreBands | None:
+def scores(e: Evaluation, metrics: Sequence[Metric[Any, Any]], bins: int = 15) -> ScoreBands | None:
     """Of the curves of score maps, with region metrics of the foreground; None where nothing can be resampled."""
-    found = _band(
-        e,
-        Scores.name,
-        np.tile(GRID, 2 + len(metrics)),
-        lambda s: np.concatenate([*_curves(s), *_values(s, metrics)], 1),
-    )
+    places = [GRID, GRID, ReliabilityCurve.of(e.statistic(Scores.name), bins).score, *[GRID] * len(metrics)]
+    found = band(e, Scores.name, np.concatenate(places), lambda s: _read(s, bins, metrics))
     if found is None:
         return None
-    parts = [np.split(side, 2 + len(metrics)) for side in found]
-    roc, pr, *others = (CurveBand(*ends) for ends in zip(*parts, strict=True))
-    return ScoreBands(roc, pr, dict(zip(metrics, others, strict=True)))
+    roc, pr, reliability, *others = _apart(found, places)
+    return ScoreBands(roc, pr, reliability, dict(zip(metrics, others, strict=True)))
+
+
+def by_class(e: Evaluation, classes: Sequence[int], bins: int = 15) -> list[ScoreBands] | None:
+    """Of the curves of some classes against the rest, and last of all decisions together."""
+    whole: ClassScores = e.statistic(Scores.name)
+    each = [*(whole.by_class[k] for k in classes), whole.together]
+    places = [x for s in each for x in (GRID, GRID, ReliabilityCurve.of(s, bins).score)]
+
+    def read(s: CoarseClassScores) -> Values:
+        return np.concatenate([_read(x, bins, ()) for x in (*(s.by_class[k] for k in classes), s.together)], axis=1)
+
+    def narrowed(s: CoarseClassScores) -> CoarseClassScores:
+        """Without the classes that nobody asked for, which cost as much."""
+        return CoarseClassScores({k: s.by_class[k] for k in classes}, s.together)
+
+    found = band(e, Scores.name, np.concatenate(places), read, narrowed)
+    if found is None:
+        return None
+    parts = _apart(found, places)
+    return [ScoreBands(parts[i], parts[i + 1], parts[i + 2], {}) for i in range(0, len(parts), 3)]
+
+
+def _apart(found: CurveBand, places: Sequence[Values]) -> list[CurveBand]:
+    """The bands of several curves that were drawn together."""
+    ends = np.cumsum([p.size for p in places])[:-1]
+    return [CurveBand(*x) for x in zip(*(np.split(side, ends) for side in found), strict=True)]
+
+
+def _read(s: CoarseScores, bins: int, metrics: Sequence[Metric[Any, Any]]) -> Values:
+    """All curves of a resample, side by side."""
+    n, positive, _ = binned(s, bins)
+    return np.concatenate([*_curves(s), ratio(positive, n), *_values(s, metrics)], axis=1)
 
 
 def _curves(s: CoarseScores) -> tuple[Values, Values]:
@@ -102,7 +139,7 @@ def objects(e: Evaluation, rule: Need, name: str) -> CurveBand | None:
         none = (c.found + c.false == 0) & (missed > 0)
         return np.where(none, 0.0, ratio(c.found, c.found + c.false))
 
-    return _band(e, ObjectScores.name, _thresholds(e, rule), read)
+    return band(e, ObjectScores.name, _thresholds(e, rule), read)
 
 
 def froc(e: Evaluation, rule: Need) -> CurveBand | None:
@@ -112,14 +149,8 @@ def froc(e: Evaluation, rule: Need) -> CurveBand | None:
 
 def of_means(e: Evaluation, x: Values, values: Values) -> CurveBand | None:
     """Of the mean over images at each x: `values` (images, places) in the order of the names, NaN where undefined."""
-    units, how = e.units, e.resampling
-    if units.count < 2 or how.method == "none":
-        return None
     known = ~np.isnan(values)
-    sums, n = units.summed(np.where(known, values, 0.0)), units.summed(known.astype(np.float64))
-    drawn = [ratio(weighted_sums(w, sums), weighted_sums(w, n)) for w in weights_of(units.count, _fewer(how))]
-    low, high = (_quantile(np.concatenate(drawn)[1:], share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return CurveBand(x, low, high)
+    return ratios(e, x, np.where(known, values, 0.0), known)
 
 
 def _thresholds(e: Evaluation, rule: Need) -> Values:
@@ -127,19 +158,95 @@ def _thresholds(e: Evaluation, rule: Need) -> Values:
     return counted.by_rule[rule].thresholds
 
 
-def _band(e: Evaluation, statistic: str, x: Values, read: Callable[[Any], Values]) -> CurveBand | None:
-    units, how = e.units, e.resampling
-    if units.count < 2 or how.method == "none":
+def detections(e: Evaluation, ious: Sequence[float]) -> list[CurveBand] | None:
+    """Of precision at the recalls of the rules, at each of these IoU, the mean over classes."""
+    whole: Detections = e.statistic(Detections.name)
+    levels, steps = whole.rules.levels, [whole.rules.step(iou) for iou in ious]
+    places = [levels] * len(steps)
+    found = band(e, Detections.name, np.concatenate(places), lambda d: _precisions(d, [t or 0 for t in steps]))
+    return None if found is None else _apart(found, places)
+
+
+def _precisions(d: Detections, steps: Sequence[int]) -> Values:
+    """(B, steps x R) the mean over the classes with objects in each resample, as `Detections.precision` reads curves.
+
+    A detection that is there w times adds as much to what is right or wrong: the curve gets points between, none of
+    which its envelope needs.
+    """
+    weights, a = np.asarray(d.weights, np.float64), d.rules.area("all")
+    counted = d.gt_counted[a]
+    table = np.bincount(d.gt_image[counted] * d.classes.size + d.gt_class[counted], minlength=d.images * d.classes.size)
+    objects = weighted_sums(weights, table.reshape(d.images, d.classes.size).astype(np.float64))
+    total = np.zeros((len(steps), len(weights), d.rules.levels.size))
+    for k in np.flatnonzero(objects.any(axis=0)).tolist():
+        at = np.arange(d.det_class.size)[d.by_class[k]]
+        at = at[d.det_rank[at] < d.rules.cap]
+        if not at.size:
+            continue
+        needed = _least(objects[:, k], d.rules.levels)
+        ends = np.append(np.diff(d.det_score[at]) != 0, True) | d.rules.filed
+        here = weights[:, d.det_image[at]]
+        for i, t in enumerate(steps):
+            right, ignored = ((x[a, at] >> np.uint64(t) & np.uint64(1)).astype(bool) for x in (d.hits, d.ignored))
+            tp, fp = (np.cumsum(here * kept, axis=1)[:, ends] for kept in (right & ~ignored, ~right & ~ignored))
+            best = np.maximum.accumulate((tp / np.maximum(tp + fp, 1))[:, ::-1], axis=1)[:, ::-1]
+            place = _first(tp, needed)
+            reached = (place < tp.shape[1]) & (objects[:, [k]] > 0)
+            won = np.take_along_axis(best, np.minimum(place, tp.shape[1] - 1), axis=1)
+            total[i] += np.where(reached, won, 0.0)
+    return np.concatenate([ratio(x, (objects > 0).sum(axis=1)[:, None]) for x in total], axis=1)
+
+
+def _least(objects: Values, levels: Values) -> Values:
+    """(B, R) how many of so many objects make each recall at least, as the quotient says it in floats."""
+    least = np.ceil(objects[:, None] * levels)
+    whole = np.maximum(objects, 1)[:, None]
+    least -= (least - 1) / whole >= levels
+    return least + (least / whole < levels)
+
+
+def _first(counts: Values, least: Values) -> NDArray[np.int64]:
+    """In each row of ascending whole numbers the first place that reaches each of the least ones, or their length."""
+    rows, n = counts.shape
+    apart = (max(float(counts[:, -1].max()), float(least.max())) + 1) * np.arange(rows)[:, None]
+    place = np.searchsorted((counts + apart).ravel(), (least + apart).ravel()).reshape(least.shape)
+    return np.clip(place - n * np.arange(rows)[:, None], 0, n)
+
+
+def band(
+    e: Evaluation,
+    statistic: str,
+    x: Values,
+    read: Callable[[Any], Values],
+    narrowed: Callable[[Any], Any] | None = None,
+) -> CurveBand | None:
+    """The band of a curve at the places x; None where nothing can be resampled.
+
+    statistic  of which resamples are drawn
+    read       from the statistic of some resamples to the curve of each, (resamples, places)
+    narrowed   from what is drawn from to the part of it that is read
+    """
+    if e.units.count < 2 or e.resampling.method == "none":
         return None
     sampler = e.sampler(statistic)
-    drawn = np.concatenate([read(sampler.resampled(w)) for w in weights_of(units.count, _fewer(how))])[1:]
+    sampler = sampler if narrowed is None else narrowed(sampler)
+    return _ends(e, x, lambda weights: read(sampler.resampled(weights)))
+
+
+def ratios(e: Evaluation, x: Values, part: Values, whole: Values) -> CurveBand | None:
+    """The band of sum(part) / sum(whole) over the images, (images, places) each; None where nothing can be resampled."""
+    if e.units.count < 2 or e.resampling.method == "none":
+        return None
+    sums = [e.units.summed(np.asarray(side, np.float64)) for side in (part, whole)]
+    return _ends(e, x, lambda weights: ratio(*(weighted_sums(weights, s) for s in sums)))
+
+
+def _ends(e: Evaluation, x: Values, drawn_of: Callable[[Values], Values]) -> CurveBand:
+    """From rows of weights of the units to curves, and their quantiles."""
+    fewer = replace(e.resampling, method="percentile", resamples=min(e.resampling.resamples, RESAMPLES))
+    drawn = np.concatenate([drawn_of(w) for w in weights_of(e.units.count, fewer)])[1:]
     low, high = (_quantile(drawn, share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return CurveBand(x, low, high)
-
-
-def _fewer(how: Resampling) -> Resampling:
-    """The draws that curves take."""
-    return replace(how, method="percentile", resamples=min(how.resamples, RESAMPLES))
 
 
 def _quantile(drawn: Values, share: float) -> Values:

@@ -10,10 +10,11 @@ import numpy as np
 from ..metrics import ReliabilityCurve, Values, ece, mce
 from ..statistics.scores import Scores
 from . import words
+from .curves import INTERVAL
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
-from .plot import Axis, Bar, Layer, Line, Plot, Point, decades, logarithm
+from .plot import Axis, Band, Bar, Layer, Line, Plot, Point, decades, logarithm
 
 BINS = 15  # as `ece` has by default
 BARS = 51  # of the histogram: five 8-bit scores each
@@ -56,6 +57,9 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
         table |= run.columns(
             low=curve.edges[:-1], high=curve.edges[1:], pixels=curve.pixels, score=curve.score, positive=curve.positive
         )
+        if (bands := run.found.score_bands) is not None:
+            layers.insert(0, Band(*bands.reliability, run.style, run.called(INTERVAL)))
+            table |= run.columns(**{"positive low": bands.reliability.low, "positive high": bands.reliability.high})
     axes = (Axis("mean score of the bin"), Axis("share of positives"))
     made = [Figure("reliability", Plot("Reliability", *axes, layers, square=True), table)]
     for run in runs:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import curve_bands
+from ..curve_bands import ScoreBands
 from ..evaluation import MICRO
 from ..metrics import Metric, PrCurve, ReliabilityCurve, RocCurve, average_precision, ece, roc_auc
 from ..rows import Row
@@ -15,11 +17,11 @@ from ..statistics.by_class import ClassScores
 from ..statistics.scores import Scores
 from . import words
 from .calibration import BINS
-from .curves import GRID, PR, ROC, steps
+from .curves import GRID, INTERVAL, PR, ROC, steps
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
-from .plot import Axis, Layer, Line, Plot, simplified
+from .plot import Axis, Band, Layer, Line, Plot, simplified
 
 STYLES = ("c2", "c3", "c4", "c5")  # of single classes; of more those with the lowest average precision
 METRICS: tuple[Metric[Any, Any], ...] = (roc_auc, average_precision, ece)
@@ -66,6 +68,11 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
         drawn = [(name, s, _style(run, name)) for name, s in _classes(run.found)] if len(runs) == 1 else []
         for name, s, style in (*sorted(drawn, key=lambda x: x[2] != "faint"), (MICRO, whole.together, run.style)):
             _add(run, name, s, style, layers, tables)
+        known = zip(whole.by_class, drawn, strict=False)
+        banded = {k: (name, style) for k, (name, _, style) in known if style in STYLES}
+        bands = curve_bands.by_class(run.found.evaluation, list(banded), BINS) or []
+        for (name, style), band in zip([*banded.values(), (MICRO, run.style)], bands, strict=False):
+            _band(run, name, band, style, layers, tables)
     axes = (ROC, PR, (Axis("mean score of the bin"), Axis("share of positives")))
     named = (("class-roc", "ROC curves"), ("class-precision-recall", "Precision-recall curves"), *RELIABILITY)
     return [
@@ -99,6 +106,16 @@ def _add(run: Run, name: str, s: Scores, style: str, layers: Sequence[list[Layer
     )
     for more, table in zip(columns, tables, strict=True):
         table |= run.columns(**{f"{called} {k}": v for k, v in more.items()})
+
+
+def _band(run: Run, name: str, bands: ScoreBands, style: str, layers: Sequence[list[Layer]], tables: Any) -> None:
+    """The intervals of the three curves of a class, below all lines."""
+    called = "all together" if name == MICRO else name
+    columns = (("fpr", "tpr"), ("recall", "precision"), ("score", "positive"))
+    for band, (x, y), to, table in zip(bands[:3], columns, layers, tables, strict=True):
+        to.insert(0, Band(*band, style, run.called(INTERVAL) if name == MICRO else ""))
+        ends = {f"{called} band {x}": band.x, f"{called} {y} low": band.low, f"{called} {y} high": band.high}
+        table |= run.columns(**ends)
 
 
 def _classes(found: Findings) -> list[tuple[str, Scores]]:

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import curve_bands
 from ..metrics import METRICS, Values, ap
 from ..statistics.detections import Detections
 from . import words
+from .curves import INTERVAL
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
-from .plot import Axis, Bar, Layer, Line, Plot, Point, whisker
+from .plot import Axis, Band, Bar, Layer, Line, Plot, Point, whisker
 
 SHOWN = ((0.5, "c1"), (0.75, "c3"), (0.9, "c4"))
 RECALL, PRECISION, SCORE = Axis("recall"), Axis("precision, mean over the classes"), "score, mean over the classes"
@@ -88,6 +90,8 @@ def _curves(runs: Sequence[Run]) -> list[Figure]:
         d: Detections = run.found.evaluation.statistic(Detections.name)
         precision, score = mean_curves(d)
         top = max(top, float(score.max(initial=0.0)))
+        shown = [iou for iou, _ in SHOWN if d.rules.step(iou) is not None]
+        bands = dict(zip(shown, curve_bands.detections(run.found.evaluation, shown) or [], strict=False))
         table |= {"recall": d.rules.levels}
         for iou, style in SHOWN:
             step = d.rules.step(iou)
@@ -95,11 +99,17 @@ def _curves(runs: Sequence[Run]) -> list[Figure]:
                 continue
             columns = {f"precision at IoU {iou:g}": precision[step], f"score at IoU {iou:g}": score[step]}
             table |= run.columns(**columns)
+            if band := bands.get(iou):
+                table |= run.columns(
+                    **{f"precision at IoU {iou:g} low": band.low, f"precision at IoU {iou:g} high": band.high}
+                )
             if len(runs) > 1 and iou != SHOWN[0][0]:
                 continue
             style = style if len(runs) == 1 else run.style
             for to, values in zip(layers, (precision, score), strict=True):
                 to.append(Line(d.rules.levels, values[step], style, run.called(f"IoU {iou:g}")))
+            if band:
+                layers[0].insert(0, Band(*band, style, run.called(INTERVAL) if iou == shown[0] else ""))
             layers[0].extend(_marks(d, precision[step], score[step], style, f"IoU {iou:g}"))
     ends = tuple((t, f"{t:.3g}") for t in np.linspace(0, top, 5)) if top > 1 else Axis("").ticks
     axes = (RECALL, PRECISION), (RECALL, Axis(SCORE, 0.0, top, ends))
