@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -23,6 +24,7 @@ from .object_pictures import Volume, by_fate, by_object
 from .photographs import NoPhotograph, photograph
 from .pictures import Pair, Unavailable
 from .threshold import counts_at
+from .versus import named_runs
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ def card(found: Findings, at: int) -> Card:
         c = _confusion(found, name)
         notes = _notes_binary(c) if found.binary else _notes_classes(found, c, at)
         counts = _counts(found, _scores(found, name), c) if drawable(found) else None
+    if not math.isnan(apart := apart_of(found, name)):
+        theirs, label = value - apart, words.name(named_runs(found)[1].label, 24)
+        notes.append(f"{words.figure(theirs)} in {label}" if apart else f"as much in {label}")
     try:
         drawn = _draw(found, name, notes)
     except Unavailable as error:
@@ -72,6 +77,14 @@ def card(found: Findings, at: int) -> Card:
     if found.evaluation.records[name].pred is None:
         notes.append("the prediction is missing")
     return Card(name, value, notes, _beside(found, name, drawn), "", counts)
+
+
+def apart_of(found: Findings, name: str) -> float:
+    """How much better this run is on an image than the other one; NaN where there is none, or no value."""
+    other = found.other
+    if other is None or not other.ranked or other.headline != found.headline:
+        return math.nan
+    return found.value_of(name) - other.value_of(name)
 
 
 def _draw(found: Findings, name: str, notes: list[str], plane: int | None = None) -> Pictures:

@@ -283,6 +283,14 @@ class Findings:
             return PerImage([], np.empty(0), np.empty((0, 0)), with_class)
         return PerImage(names, np.concatenate(headline), np.concatenate(by_class), with_class)
 
+    def value_of(self, name: str) -> float:
+        """The headline of an image; NaN where it has none, or is not there."""
+        return self._headlines.get(name, float("nan"))
+
+    @cached_property
+    def _headlines(self) -> dict[str, float]:
+        return dict(zip(self.per_image.names, self.per_image.headline.tolist(), strict=True))
+
     def _spread(self, metric: Metric[Any, Any], stack: Any) -> Values:
         """The columns of `PerImage.by_class` that a metric has: of objects that of all classes together."""
         values = self.evaluation.columns(metric, stack)

@@ -1,4 +1,7 @@
-"""The worst images, and for contrast a few typical and the best ones: photograph, labels and errors."""
+"""The worst images, and for contrast a few typical and the best ones: photograph, labels and errors.
+
+Beside another run come first the images that moved most between the two, in both directions.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import all_images, pictures, words
-from .cards import Card, card, occurring
+from .cards import Card, apart_of, card, occurring
 from .curves import drawable
 from .findings import Findings
 from .object_pictures import FATES
@@ -15,7 +18,7 @@ from .page import fill
 from .threshold import shown_stops
 from .versus import named_runs
 
-WORST, OTHERS = 12, 4
+WORST, OTHERS, MOVED = 12, 4, 6
 FEW = 12  # up to so many images all are shown, in one group
 
 
@@ -72,12 +75,32 @@ def choose(found: Findings) -> list[tuple[str, str, list[int]]]:
         return []
     if len(order) <= FEW:
         return [("worst", "All, worst first", order)]
-    worst = min(WORST, len(order) // 2)
+    apart = _moved(found, order)
+    seen = {i for _, _, images in apart for i in images}
+    order = [i for i in order if i not in seen]
+    worst = min(WORST - len(seen) // 2, len(order) // 2)
     rest, best = order[worst:-OTHERS], order[-OTHERS:][::-1]
     middle = float(np.median(values[order]))
     typical = sorted(sorted(rest, key=lambda i: abs(values[i] - middle))[:OTHERS], key=lambda i: (values[i], i))
-    groups = [("worst", "Worst", order[:worst]), ("typical", "Typical", typical), ("best", "Best", best)]
+    rest_of = " of the others" if seen else ""
+    groups = [
+        *apart,
+        ("worst", f"Worst{rest_of}", order[:worst]),
+        ("typical", "Typical", typical),
+        ("best", f"Best{rest_of}", best),
+    ]
     return [g for g in groups if g[2]]
+
+
+def _moved(found: Findings, order: list[int]) -> list[tuple[str, str, list[int]]]:
+    """The images on which the two runs differ most, to either side; none where there is one run."""
+    label = named_runs(found)[-1].label
+    apart = {i: d for i in order if not np.isnan(d := apart_of(found, found.per_image.names[i]))}
+    ascending = sorted(apart, key=lambda i: (apart[i], i))
+    return [
+        ("moved-worse", f"Better in {words.name(label, 16)}", [i for i in ascending[:MOVED] if apart[i] < 0]),
+        ("moved-better", "Better in this run", [i for i in ascending[::-1][:MOVED] if apart[i] > 0]),
+    ]
 
 
 def _sortable(found: Findings) -> list[str]:
