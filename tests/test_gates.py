@@ -156,3 +156,29 @@ def test_the_command_line_knows_wrong_usage(project: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert main(["gate", run, "--require", "iou[*]>0.99", "--format", "md"]) == 1
     assert capsys.readouterr().out.startswith("**maskmeter gate failed: 1 of 1 condition**")
+
+
+def test_a_class_that_the_ground_truth_lacks_may_be_left_out(runs: tuple[mm.Evaluation, mm.Evaluation]) -> None:
+    a, b = runs
+    found = {o.class_: o for o in require(a, "iou[present]>0.5")}
+    assert {c: (o.passed, o.asked) for c, o in found.items()} == {
+        "0": (True, True), "1": (True, True), "2": (True, True), "7": (True, False), "8": (True, False),
+    }  # fmt: skip
+    assert table(list(found.values())) == [
+        ("iou[present]>0.5", "", "not asked: 7, 8, which the ground truth does not have"),
+        ("iou[present]>0.5", "pass", "3 of 3 classes"),
+    ]
+    assert as_junit(list(found.values())).count("<skipped") == 2
+    lost = no_worse(compare(a, b), "iou[present]@images", b)
+    assert [(o.class_, o.passed) for o in lost if o.asked] == [("0", False), ("1", True), ("2", False)]
+    assert [o.class_ for o in lost if not o.asked] == ["7", "8"]
+    nothing = mm.Evaluation(["iou"], classes=[0, 1], ignore=5)
+    nothing.update(np.full(4, 5), np.zeros(4, int))
+    assert [o.said for o in require(nothing, "iou[present]>0") if not o.passed] == [
+        "the ground truth has none of the classes"
+    ]
+    objects = mm.Evaluation(["pq"], task="panoptic", classes=[1, 2, 3])
+    objects.update(([[1, 2]], [[1, 1]]), ([[1, 2]], [[1, 1]]))
+    kept = {o.class_: o for o in require(objects, "pq[*]>0.5")}
+    assert not kept["3"].passed and kept["3"].said.startswith("undefined: the ground truth does not have this class")
+    assert [o.class_ for o in require(objects, "pq[present]>0.5") if o.asked] == ["1", "2"]

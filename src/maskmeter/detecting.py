@@ -244,4 +244,4 @@ def _differences(a: Floats, b: Floats) -> str:
 
 
 def _figure(x: float) -> str:
-    return f"{x:.6g}" if x == x else "undefined"
+    return f"{x:.4g}" if x == x else "undefined"

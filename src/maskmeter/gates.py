@@ -3,6 +3,7 @@
     mean_iou>=0.75            a pooled value
     iou[car]@images>=0.8      of a class, as mean over images
     iou[*]>0.5                of every class
+    ap[present]>0.3           of every class that the ground truth has; the others are named and not asked
     low(mean_iou)>=0.7        the lower end of its 95 % interval (high(...) the upper)
     hausdorff@images<=3       any of >=, >, <=, <
 
@@ -11,7 +12,9 @@ of the difference lies wholly on the worse side of zero. Values are written as a
 Of many classes some intervals lie there by luck (1 of 40 each); so of several classes over images, `iou[*]@images`,
 a loss has besides to stand the sign-flip test at 5 %, corrected by Holm for all that is compared.
 
-A value that is undefined fails, and says why: nothing passes because nothing was measured.
+A value that is undefined fails, and says why: nothing passes because nothing was measured. So under `[*]` a class that
+the ground truth lacks fails where its value is undefined, as AP is without objects; `[present]` says that classes may
+lack, and fails only where there is none at all.
 """
 
 from __future__ import annotations
@@ -28,10 +31,17 @@ from .errors import UsageError, printable
 from .evaluation import Evaluation
 from .metrics import parse
 from .rows import Over, Row
+from .statistics.by_class import ClassScores
 from .statistics.confusion import Confusion
+from .statistics.detections import Detections
+from .statistics.encounters import Encounters
+from .statistics.overlap import Overlap
 
 COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 SIGNIFICANT = 0.05
+PRESENT = "present"
+NAMED = 5  # classes that are named one by one
+EVERY = ("*", PRESENT)  # what stands for several classes, where no class is called so
 
 _VALUE = r"(?P<metric>\w+(?:\([^()]*\))?)\s*(?:\[(?P<class>.*)\])?\s*(?:@(?P<over>pooled|images))?\s*"
 _NAMED = re.compile(rf"\s*{_VALUE}", re.DOTALL)
@@ -44,12 +54,16 @@ _CONDITION = re.compile(
 
 @dataclass(frozen=True)
 class Outcome:
-    """A condition, of which class where it is about several, whether it holds, and the one line that says why."""
+    """A condition, of which class where it is about several, whether it holds, and the one line that says why.
+
+    asked  whether it was asked of this class at all; one that the ground truth lacks may be left out
+    """
 
     condition: str
     passed: bool
     said: str
     class_: str | None = None
+    asked: bool = True
 
     @property
     def title(self) -> str:
@@ -68,9 +82,11 @@ def require(evaluation: Evaluation, condition: str) -> list[Outcome]:
             f"{condition!r} is no condition; write as in mean_iou>=0.75, iou[car]@images>=0.8, iou[*]>0.5, "
             "low(mean_iou)>=0.7"
         )
-    rows = _rows(evaluation, found["metric"], found["class"], found["over"] or found["after"] or "pooled")
-    limit, every = float(found["limit"]), found["class"] == "*"
-    return [_held(evaluation, r, condition, found["end"], found["how"], limit, every) for r in rows]
+    class_ = found["class"]
+    rows = _rows(evaluation, found["metric"], class_, found["over"] or found["after"] or "pooled")
+    limit, every = float(found["limit"]), class_ in EVERY and rows[0].class_ != class_
+    held = [_held(evaluation, r, condition, found["end"], found["how"], limit, every) for r in rows]
+    return _of_present(held, present(evaluation, rows[0].metric)) if every and class_ == PRESENT else held
 
 
 def _held(
@@ -87,6 +103,29 @@ def _held(
     return Outcome(condition, passed, said, class_)
 
 
+def present(evaluation: Evaluation, metric: str) -> set[str]:
+    """The classes of a metric that the ground truth has: pixels, or objects."""
+    made = parse(metric)
+    counted = evaluation.statistic(made.statistic)
+    if isinstance(counted, Overlap | Detections | Encounters):
+        alone = Evaluation([made], facts=evaluation.facts, records=evaluation.records, intervals="none")
+        return {r.class_ for r in alone.rows() if r.over == "pooled" and r.class_ is not None and r.n}
+    if isinstance(counted, ClassScores):
+        pixels = [s.positives for s in counted.by_class.values()]
+    else:
+        pixels = evaluation.pooled.gt.tolist()
+    return {str(t) for t, n in zip(evaluation.titles(made), pixels, strict=False) if n}
+
+
+def _of_present(outcomes: Sequence[Outcome], there: set[str]) -> list[Outcome]:
+    """The outcomes, those of classes that are not there not asked; where none is, that fails."""
+    absent = "the ground truth does not have this class"
+    out = [o if o.class_ in there else Outcome(o.condition, True, absent, o.class_, asked=False) for o in outcomes]
+    if not any(o.asked for o in out):
+        out.insert(0, Outcome(outcomes[0].condition, False, "the ground truth has none of the classes"))
+    return out
+
+
 def named(text: str) -> tuple[str, str | None, Over]:
     """The metric, the class and the average of `iou[car]@images`. Raises UsageError."""
     found = _NAMED.fullmatch(text)
@@ -95,22 +134,29 @@ def named(text: str) -> tuple[str, str | None, Over]:
     return str(parse(found["metric"])), found["class"], "images" if found["over"] == "images" else "pooled"
 
 
-def no_worse(comparison: Comparison, value: str) -> list[Outcome]:
-    """Whether a value shows no significant loss against the baseline; without a class in the mean, or in every one."""
+def no_worse(comparison: Comparison, value: str, evaluation: Evaluation | None = None) -> list[Outcome]:
+    """Whether a value shows no significant loss against the baseline; without a class in the mean, or in every one.
+
+    `evaluation` is the newer one, whose ground truth says which classes `[present]` means.
+    """
     metric, class_, over = named(value)
     condition = f"{value.strip()} no worse than the baseline"
     lines = [d for d in comparison.lines if d.metric == metric and d.over == over]
     if not lines:
         raise UsageError(f"the two runs have no metric {metric} in common")
     whole = [d for d in lines if d.class_ is None]
-    several = class_ == "*" or (class_ is None and not whole)
+    literal = any(d.class_ == class_ for d in lines)
+    several = (class_ in EVERY and not literal) or (class_ is None and not whole)
     if several:
         lines = [d for d in lines if d.class_ is not None] or whole
     else:
         lines = [d for d in lines if d.class_ == class_]
     if not lines:
         raise UsageError(f"{metric} has no class {class_!r} in both runs")
-    return [_kept(d, condition, several) for d in lines]
+    kept = [_kept(d, condition, several) for d in lines]
+    if several and class_ == PRESENT and evaluation is not None:
+        return _of_present(kept, present(evaluation, metric))
+    return kept
 
 
 def _kept(d: Difference, condition: str, several: bool) -> Outcome:
@@ -142,20 +188,31 @@ def table(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
     for condition in dict.fromkeys(o.condition for o in outcomes):
         own = [o for o in outcomes if o.condition == condition]
         lines += [(o.title, "FAIL", o.said) for o in own if not o.passed]
-        held = [o for o in own if o.passed]
+        lines += [(o.condition, "", f"not asked: {_left_out(own)}") for o in own if not o.asked][:1]
+        held = [o for o in own if o.passed and o.asked]
         if held and all(o.class_ is None for o in held):
             lines += [(o.title, "pass", o.said) for o in held]
         elif held:
-            lines.append((condition, "pass", f"{len(held)} of {len(own)} classes"))
+            lines.append((condition, "pass", f"{len(held)} of {sum(o.asked for o in own)} classes"))
     return lines
+
+
+def _left_out(outcomes: Sequence[Outcome]) -> str:
+    """The classes that were not asked, and why."""
+    names = [o.class_ or "" for o in outcomes if not o.asked]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}, which the ground truth does not have"
 
 
 def as_junit(outcomes: Sequence[Outcome]) -> str:
     """The outcomes as JUnit XML, one test case each."""
     failed = sum(not o.passed for o in outcomes)
     suite = xml.Element("testsuite", name="maskmeter gate", tests=str(len(outcomes)), failures=str(failed))
+    suite.set("skipped", str(sum(not o.asked for o in outcomes)))
     for o in outcomes:
         case = xml.SubElement(suite, "testcase", classname="maskmeter.gate", name=_plain(o.title))
+        if not o.asked:
+            xml.SubElement(case, "skipped", message=_plain(o.said))
         if not o.passed:
             xml.SubElement(case, "failure", message=_plain(o.said))
     return xml.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
@@ -168,11 +225,15 @@ def _rows(evaluation: Evaluation, metric: str, class_: str | None, over: str) ->
     if not rows:
         raise UsageError(f"the run has no {made}; evaluate it with -m '{made}'")
     known = [r.class_ for r in rows if r.class_ is not None]
-    wanted = [r for r in rows if (r.class_ is not None if class_ == "*" else r.class_ == class_)]
+    wanted = [r for r in rows if r.class_ == class_]
+    if not wanted and class_ in EVERY:
+        wanted = [r for r in rows if r.class_ is not None]
     if wanted:
         return wanted
     if class_ is None:
-        raise UsageError(f"{made} has a value for each class; name one, as in {made}[{known[0]}], or all: {made}[*]")
+        raise UsageError(
+            f"{made} has a value for each class; name one, as in {made}[{known[0]}], or all: {made}[*], {made}[present]"
+        )
     if not known:
         raise UsageError(f"{made} has no classes here; leave [{printable(class_)}] away")
     raise UsageError(f"{made} has no class {class_!r}; there are {', '.join(known)}")
@@ -189,6 +250,8 @@ def _undefined(evaluation: Evaluation, row: Row) -> str:
                 "neither side has" if not any(sides) else f"the {'prediction' if sides[0] else 'ground truth'} lacks"
             )
             return f"undefined: {where} this class in all {images} images"
+    if row.class_ is not None and row.class_ not in present(evaluation, row.metric):
+        return f"undefined: the ground truth does not have this class in all {images} images"
     return f"undefined: {row.undefined} of {images} images have nothing to compute it from"
 
 

@@ -130,7 +130,14 @@ def raters(
     if task in (*OBJECTS, "detection"):
         notices.append("objects have no consensus by vote")
     else:
-        spacing = _vote(references, runs, votes, choices.get("mask")) or choices.get("spacing")
+        known, undecided, inside = _vote(references, runs, votes, choices.get("mask"))
+        spacing = known or choices.get("spacing")
+        if undecided:
+            agree = "; with two raters it is where both agree" if len(names) == 2 else ""
+            notices.append(
+                f"consensus: on {undecided:,} of {inside:,} pixels ({undecided / inside:.2%}) no label has most "
+                f"votes; they are in no number against it{agree}"
+            )
         at: dict[str, Any] = {**choices, "task": task, "mask": votes / COUNTED, "spacing": spacing}
         runs[CONSENSUS] = evaluate(votes / GT, pred, metrics, out=votes, **at)
     pairs: dict[tuple[str, str], Evaluation] = {}
@@ -165,10 +172,11 @@ def majority(votes: Sequence[NDArray[Any]], void: Sequence[Sequence[int]]) -> tu
 
 def _vote(
     references: Mapping[str, str | os.PathLike[str]], runs: Mapping[str, Evaluation], folder: Path, mask: Any
-) -> tuple[float, ...] | None:
+) -> tuple[tuple[float, ...] | None, int, int]:
     """Write the consensus of every image, and where there is one, inside the mask where one is given.
 
-    The answer is their spacing, where the files say one and the same, as the arrays that are written say none.
+    The answer is their spacing, where the files say one and the same, as the arrays that are written say none; on how
+    many pixels there is no consensus though somebody voted, and how many pixels have a vote.
     """
     first, *others = (Path(r) for r in references.values())
     inside = {} if mask is None else {p.name: p.pred for p in find_pairs(first, Path(mask)).pairs}
@@ -176,6 +184,7 @@ def _vote(
     for part in (GT, COUNTED, DRAWN):
         rmtree(folder / part, ignore_errors=True)
     spacings: set[tuple[float, ...] | None] = set()
+    undecided = voted = 0
     for name in runs[next(iter(runs))].images:
         if any(name not in each for each in of):
             raise DataError(f"image {printable(name)} is not in all references", first)
@@ -189,14 +198,17 @@ def _vote(
         region = read(Path(str(inside[name]))).array != 0 if name in inside else np.ones(label.shape, bool)
         _save(folder / GT / f"{name}.npy", label.astype(np.int32))
         _save(folder / COUNTED / f"{name}.npy", decided & region)
-        for (rater, e), vote in zip(runs.items(), votes, strict=True):
+        drawn = [~np.isin(v, e.facts.ignore) for v, e in zip(votes, runs.values(), strict=True)]
+        some = np.logical_or.reduce(drawn) & region
+        undecided, voted = undecided + int((some & ~decided).sum()), voted + int(some.sum())
+        for (rater, e), there in zip(runs.items(), drawn, strict=True):
             if e.facts.ignore:
-                _save(folder / DRAWN / rater / f"{name}.npy", region & ~np.isin(vote, e.facts.ignore))
+                _save(folder / DRAWN / rater / f"{name}.npy", region & there)
     if len(spacings) > 1:
         raise DataError(
             "the references have different spacings; write them with one, or say which with --spacing", first
         )
-    return next(iter(spacings), None)
+    return next(iter(spacings), None), undecided, voted
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

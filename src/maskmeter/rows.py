@@ -132,7 +132,10 @@ class Tabular(ABC):
         said = f"% {WORDS[over]}, with 95 % intervals; maskmeter signatures:\n"
         shown = None if metrics is None else set(metrics)
         rows = [r for r in self.rows() if r.over == over and (shown is None or r.metric in shown)]
-        said += "".join(f"% {printable(s)}\n" for s in dict.fromkeys(r.signature for r in rows))
+        alike: dict[str, dict[str, None]] = {}
+        for r in rows:  # metrics of one signature but for their names share a line
+            alike.setdefault(r.signature.removeprefix(f"{r.metric}|"), {})[r.metric] = None
+        said += "".join(f"% {printable(', '.join(names))}: {printable(s)}\n" for s, names in alike.items())
         return said + "\n".join(_latex(grid) for grid in self._grids(metrics, over, digits))
 
     def _repr_html_(self) -> str:

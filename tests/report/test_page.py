@@ -27,6 +27,7 @@ SCORES = {"versus", "curves", "object-curves", "class-curves", "threshold", "cal
 OBJECTS = {
     "detection-errors",
     "detection-confusion",
+    "detection-moved",
     "detection-objects",
     "object-classes",
     "detections",

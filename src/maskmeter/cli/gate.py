@@ -41,7 +41,8 @@ def command(
 ) -> None:
     """Check conditions on RUN: exit code 0 where all hold, 1 where one fails.
 
-    Conditions: mean_iou>=0.75, iou[car]@images>=0.8, iou[*]>0.5, low(mean_iou)>=0.7. A value that is undefined fails.
+    Conditions: mean_iou>=0.75, iou[car]@images>=0.8, iou[*]>0.5, low(mean_iou)>=0.7. A value that is undefined fails;
+    iou[present] asks the classes that the ground truth has.
     """
     from ..run import open_run
 
@@ -53,7 +54,7 @@ def command(
     outcomes = [o for c in conditions for o in require(evaluation, c)]
     if baseline is not None:
         compared = compare(open_run(baseline), evaluation, [named(value)[0] for value in kept])
-        outcomes += [o for value in kept for o in no_worse(compared, value)]
+        outcomes += [o for value in kept for o in no_worse(compared, value, evaluation)]
     header = ["condition", "", "found"]
     lines = [[printable(cell) for cell in line] for line in table(outcomes)]
     page = f"**maskmeter gate {summary(outcomes)}**\n\n{as_markdown(header, lines)}"

@@ -13,6 +13,7 @@ calibration   whether scores are probabilities
 object-classes  classes of objects: PQ with SQ and RQ, or AP, things and stuff apart
 detection-errors  kinds of errors and what each costs, and calibration
 detection-confusion  which class of objects was taken for which; a cell leads to its objects
+detection-moved  images on which two runs differ most, both beside each other
 detection-objects  the worst detections and the largest misses, with what surrounds them
 objects       objects found, by overlap and by size
 object-errors the worst images and the largest objects that went wrong
@@ -45,6 +46,7 @@ from . import (
     definitions,
     detection_confusion,
     detection_errors,
+    detection_moved,
     detection_objects,
     detections,
     gallery,
@@ -77,6 +79,7 @@ CONTENTS: tuple[tuple[str, str, Callable[[Findings], str | None]], ...] = (
     ("detections", "Detections", detections.render),
     ("detection-errors", "Detection errors", detection_errors.render),
     ("detection-confusion", "Classes confused", detection_confusion.render),
+    ("detection-moved", "Moved images", detection_moved.render),
     ("detection-objects", "Worst detections", detection_objects.render),
     ("objects", "Objects", objects.render),
     ("object-errors", "Object errors", object_errors.render),

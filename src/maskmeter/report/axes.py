@@ -44,11 +44,11 @@ def plot(evaluation: Evaluation, name: str, ax: Axes | None = None, versus: Eval
     made = {f.name: f for f in figures(evaluation, versus)}
     if name not in made:
         raise UsageError(f"there is no picture {name!r} of this evaluation; there are {', '.join(made) or 'none'}")
+    drawing, own = made[name].drawing, ax is None
     if ax is None:
-        ax = _own_axes(square=getattr(made[name].drawing, "square", True))
-    drawing = made[name].drawing
+        ax = _own_axes(square=getattr(drawing, "square", True))
     if isinstance(drawing, Plot):
-        _plot(drawing, ax)
+        _plot(drawing, ax, own)
     elif isinstance(drawing, HeatMap):
         _heat_map(drawing, ax)
     else:  # a picture that only its own section can draw
@@ -64,7 +64,7 @@ def _own_axes(square: bool) -> Axes:
     return pyplot.subplots(figsize=(4.8, 4.8) if square else (6.4, 4.4), layout="constrained")[1]
 
 
-def _plot(drawing: Plot, ax: Axes) -> None:
+def _plot(drawing: Plot, ax: Axes, own: bool) -> None:
     for layer in drawing.layers:
         _layer(layer, ax, drawing.y.low)
     for axis, bounds, ticks in ((drawing.x, ax.set_xlim, ax.set_xticks), (drawing.y, ax.set_ylim, ax.set_yticks)):
@@ -75,8 +75,11 @@ def _plot(drawing: Plot, ax: Axes) -> None:
         ax.set_box_aspect(1)
     ax.grid(color="#e2e2e2", linewidth=0.8)
     ax.set_axisbelow(True)
-    if drawing.key:
-        ax.legend(frameon=False, fontsize="small")
+    if drawing.key and own:  # below the axes, for which their layout makes room
+        columns = 2 if max(len(e.label) for e in drawing.key) < 28 else 1
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, frameon=False, fontsize="small")
+    elif drawing.key:
+        ax.legend(loc="best", framealpha=0.85, edgecolor="none", fontsize="small")
 
 
 def _layer(layer: Layer, ax: Axes, ground: float) -> None:

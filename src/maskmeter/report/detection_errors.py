@@ -17,7 +17,7 @@ from . import words
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
-from .plot import Axis, Bar, Layer, Line, Plot, Point, whisker
+from .plot import Axis, Bar, Layer, Line, Plot, Point, rounded, whisker
 
 FEW = 10  # detections under which a bin says little
 RESAMPLED = 3000  # detections, and five for each class, up to which intervals of the gains are made unasked
@@ -107,11 +107,9 @@ def kinds_of(found: Findings) -> list[Kind]:
 def _gains(runs: Sequence[Run], kinds: Sequence[list[Kind]]) -> Figure:
     each = [k[: len(KINDS)] for k in kinds]
     ends = [x for kinds in each for k in kinds for x in (k.gain, k.high) if x == x]
-    top = 1.2 * max(0.01, *ends)
+    top = 1.15 * max(0.01, *ends)
     ticks = tuple((i + 0.5, BRIEFLY.get(k.name, k.name)) for i, k in enumerate(each[0]))
-    height = Axis(
-        "AP at IoU 0.5 that would be gained", 0.0, top, tuple((t, f"{t:.3f}") for t in np.linspace(0, top, 5))
-    )
+    height = rounded("AP at IoU 0.5 that would be gained", top)
     layers: list[Layer] = []
     table: dict[str, list[float] | list[str]] = {"kind": [k.name for k in each[0]]}
     wide = 0.7 / len(runs)

@@ -26,7 +26,7 @@ from .photographs import NoPhotograph, photograph
 from .pictures import BLANK, FN, FP, TP, Unavailable
 
 AT = 0.5  # the IoU at which detections are judged
-SIDE = 200  # pixels of a cut-out
+SIDE, WIDE = 200, 360  # pixels of a cut-out, and of a whole image
 MOST = 80  # detections that are drawn into one
 
 # Okabe and Ito's colours, as those of pixels and objects: right is blue, missed is yellow, invented is orange.
@@ -115,25 +115,49 @@ class Cutouts:
         except (DataError, Unavailable):
             return None
 
+    def whole(self, name: str) -> Cutout | None:
+        """The pictures of an image with all its objects and detections; None where nothing can be drawn."""
+        if self._data is None or name not in self._data.place:
+            return None
+        image, images, number = self.names.index(name), self._data.annotations.images, self._data.place[name]
+        shape = int(images.height[number]), int(images.width[number])
+        if min(shape) <= 0:
+            return None
+        window = Window(slice(0, shape[0]), slice(0, shape[1]), shape)
+        try:
+            layers = self._around(image, window, self.least)
+            size, overlay = _painted(layers or [(np.zeros(shape, bool), 0, True)], WIDE, meant=False)
+            return Cutout(size, self._photo(image, window, WIDE), overlay)
+        except (DataError, Unavailable):
+            return None
+
     def _drawn(self, subject: Subject, image: int, window: Window) -> Cutout:
-        met, layers = self.met, list[tuple[Bools, int, bool]]()
-        fates: dict[str, Ints] = {"gt": self.fates[0], "pred": self.fates[1]}
-        dets = np.flatnonzero((met.det_image == image) & (met.det_score >= self._from(subject)))
-        dets = dets[np.argsort(-met.det_score[dets], kind="stable")[:MOST]]
-        for side, at in (("gt", np.flatnonzero(met.gt_image == image)), ("pred", dets)):
-            near = at[self._meets(side, at, window) & ((at != subject.at) | (side != subject.side))]
-            layers += [(x, int(fates[side][i]), side == "gt") for i, x in self._shapes(side, near, window)]
+        layers = self._around(image, window, self._from(subject), subject)
+        fate = int(self.fates[subject.side != "gt"][subject.at])
         own = self._shapes(subject.side, np.array([subject.at]), window)
-        layers += [(x, int(fates[subject.side][i]), subject.side == "gt") for i, x in own]
-        photo = None
+        size, overlay = _painted([*layers, *((x, fate, subject.side == "gt") for _, x in own)])
+        return Cutout(size, self._photo(image, window), overlay)
+
+    def _around(
+        self, image: int, window: Window, least: float, but: Subject | None = None
+    ) -> list[tuple[Bools, int, bool]]:
+        """Shapes in the window with their fates, objects before detections of at least a score; `but` is left out."""
+        met, layers = self.met, list[tuple[Bools, int, bool]]()
+        dets = np.flatnonzero((met.det_image == image) & (met.det_score >= least))
+        dets = dets[np.argsort(-met.det_score[dets], kind="stable")[:MOST]]
+        sides = (("gt", np.flatnonzero(met.gt_image == image), self.fates[0]), ("pred", dets, self.fates[1]))
+        for side, at, fates in sides:
+            near = at[self._meets(side, at, window)]
+            near = near if but is None or but.side != side else near[near != but.at]
+            layers += [(x, int(fates[i]), side == "gt") for i, x in self._shapes(side, near, window)]
+        return layers
+
+    def _photo(self, image: int, window: Window, side: int = SIDE) -> str | None:
         try:
             pixels = photograph(self.photographs, self.names[image], window.shape)
         except NoPhotograph:
-            pass
-        else:
-            photo = pictures.photo(_part(pixels, window), (SIDE, SIDE))
-        size, overlay = _painted(layers)
-        return Cutout(size, photo, overlay)
+            return None
+        return pictures.photo(_part(pixels, window), (side, side))
 
     def _from(self, subject: Subject) -> float:
         """The score down to which detections are drawn: that of the greatest F1, or the subject's if lower."""
@@ -210,9 +234,11 @@ def _part(pixels: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     return pixels[int(r.start * high) : round(r.stop * high), int(c.start * wide) : round(c.stop * wide)]
 
 
-def _painted(layers: list[tuple[Bools, int, bool]]) -> tuple[tuple[int, int], str]:
-    """The picture, from the ground up: what is filled, then the lines, the last the thicker one."""
-    fitted = [(_fitted(mask), fate, filled) for mask, fate, filled in layers]
+def _painted(
+    layers: list[tuple[Bools, int, bool]], side: int = SIDE, meant: bool = True
+) -> tuple[tuple[int, int], str]:
+    """The picture, from the ground up: what is filled, then lines; that of the last is thicker where it is meant."""
+    fitted = [(_fitted(mask, side), fate, filled) for mask, fate, filled in layers]
     k = len(FATES) + 1
     height, width = len(fitted[0][0]), len(fitted[0][0].T)
     pixels = np.zeros((height, width), np.int64)
@@ -220,7 +246,7 @@ def _painted(layers: list[tuple[Bools, int, bool]]) -> tuple[tuple[int, int], st
         if filled:
             pixels[mask] = 1 + fate
     for n, (mask, fate, filled) in enumerate(fitted):
-        last = n == len(fitted) - 1
+        last = meant and n == len(fitted) - 1
         if last or not filled:
             edge = outline(mask)
             pixels[_thicker(edge) if last else edge] = k + 1 + fate
@@ -230,10 +256,10 @@ def _painted(layers: list[tuple[Bools, int, bool]]) -> tuple[tuple[int, int], st
     return (width, height), overlay
 
 
-def _fitted(mask: Bools) -> Bools:
-    """As large as a cut-out is: every n-th pixel of many, each of few several times."""
-    times = max(1, SIDE // max(mask.shape))
-    step = max(1, -(-max(mask.shape) // (2 * SIDE)))
+def _fitted(mask: Bools, side: int) -> Bools:
+    """As large as a picture is: every n-th pixel of many, each of few several times."""
+    times = max(1, side // max(mask.shape))
+    step = max(1, -(-max(mask.shape) // (2 * side)))
     return mask[::step, ::step].repeat(times, 0).repeat(times, 1)
 
 

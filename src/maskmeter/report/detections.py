@@ -15,7 +15,7 @@ from .curves import INTERVAL
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
-from .plot import Axis, Band, Bar, Layer, Line, Plot, Point, whisker
+from .plot import Axis, Band, Bar, Layer, Line, Plot, Point, rounded, whisker
 
 SHOWN = ((0.5, "c1"), (0.75, "c3"), (0.9, "c4"))
 RECALL, PRECISION, SCORE = Axis("recall"), Axis("precision, mean over the classes"), "score, mean over the classes"
@@ -111,8 +111,7 @@ def _curves(runs: Sequence[Run]) -> list[Figure]:
             if band:
                 layers[0].insert(0, Band(*band, style, run.called(INTERVAL) if iou == shown[0] else ""))
             layers[0].extend(_marks(d, precision[step], score[step], style, f"IoU {iou:g}"))
-    ends = tuple((t, f"{t:.3g}") for t in np.linspace(0, top, 5)) if top > 1 else Axis("").ticks
-    axes = (RECALL, PRECISION), (RECALL, Axis(SCORE, 0.0, top, ends))
+    axes = (RECALL, PRECISION), (RECALL, rounded(SCORE, top) if top > 1 else Axis(SCORE))
     named = ("detections-precision-recall", "Precision and recall"), ("detections-scores", "Score at each recall")
     return [
         Figure(name, Plot(title, *xy, drawing, square=True), table)

@@ -48,6 +48,7 @@ from ..metrics import (
 from ..rows import Over, Row
 from ..statistics.confusion import Confusion
 from ..statistics.detections import Detections
+from ..statistics.encounters import Encounters
 from ..statistics.overlap import Overlap
 from ..statistics.scores import Scores
 from ..statistics.surface import Surface
@@ -295,6 +296,11 @@ class Findings:
         """The columns of `PerImage.by_class` that a metric has: of objects that of all classes together."""
         values = self.evaluation.columns(metric, stack)
         return values[:, -1:] if self.objects else values
+
+    @property
+    def drawable(self) -> bool:
+        """Whether there are detections that could be drawn with what they meet."""
+        return self.evaluation.has(Encounters.name) and self.images > 0
 
     @cached_property
     def cutouts(self) -> Cutouts:

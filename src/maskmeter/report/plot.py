@@ -238,6 +238,20 @@ def _distances(x: Values, y: Values) -> Values:
     return np.hypot(x - x[0] - t * dx, y - y[0] - t * dy)
 
 
+def rounded(label: str, top: float, most: int = 6) -> Axis:
+    """An axis from 0 to `top`, or to the next tick, with at most so many ticks above 0, 1, 2 or 5 times 10**k apart.
+
+    >>> [text for _, text in rounded("", 0.59).ticks]
+    ['0', '0.1', '0.2', '0.3', '0.4', '0.5', '0.6']
+    """
+    power = 10.0 ** math.floor(math.log10(top / most))
+    step = next(x * power for x in (1, 2, 5, 10, 20) if top / (x * power) <= most * (1 + 1e-9))
+    last = math.ceil(top / step - 1e-9)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    ticks = tuple((i * step, f"{i * step:,.{digits}f}" if i else "0") for i in range(last + 1))
+    return Axis(label, 0.0, last * step, ticks)
+
+
 def decades(most: float) -> Axis:
     """A logarithmic axis of counts up to `most`, in powers of ten; 0 lies on the ground."""
     top = max(1, math.ceil(math.log10(max(most, 1)) + 1e-9))
