@@ -31,11 +31,11 @@ LABELS = LabelSet(
 def blocks(rng: np.random.Generator, classes: int, shape: tuple[int, int] = (48, 64)) -> np.ndarray[Any, Any]:
     """A label map of blocks of 8 pixels."""
     small = rng.integers(0, classes, (shape[0] // 8, shape[1] // 8))
-    return small.repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    return small.repeat(8, 0).repeat(8, 1).astype(np.uint8 if classes <= 256 else np.uint16)
 
 
 def spoilt(rng: np.random.Generator, gt: np.ndarray[Any, Any], classes: int, share: float) -> np.ndarray[Any, Any]:
-    return np.where(rng.random(gt.shape) < share, rng.integers(0, classes, gt.shape), gt).astype(np.uint8)
+    return np.where(rng.random(gt.shape) < share, rng.integers(0, classes, gt.shape), gt).astype(gt.dtype)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def arrays() -> Make:
         for i in range(images):
             gt = blocks(rng, classes)
             pred = spoilt(rng, gt, classes, 0.02 + 0.3 * i / images)
-            kind = bool if binary else np.uint8
+            kind = bool if binary else gt.dtype
             made.update(gt.astype(kind), pred.astype(kind), image=names[i] if names else f"image{i:03d}")
         return made
 

@@ -6,6 +6,10 @@ const all = JSON.parse(source.textContent), gallery = document.querySelector(".g
 const cards = panel.querySelector(".cards"), where = panel.querySelector(".where"), reverse = panel.querySelector(".reverse");
 const [name, ofClass, fate, metric] = ["by-name", "by-class", "by-fate", "by-metric"].map(c => panel.querySelector("." + c));
 const SIZE = 24, headline = Object.keys(all.metrics)[0];
+// Columns that are mostly empty come by the image's place.
+const whole = (column, nothing) => Array.isArray(column) ? column : all.names.map((_, i) => column[i] ?? nothing);
+all.classes?.forEach(entry => { entry[1] = whole(entry[1], null); });
+all.sizes = all.sizes?.map(column => whole(column, 0));
 const held = new Map();
 gallery.querySelectorAll(".panel:not(#panel-all) .card:has(.open)").forEach((card, i) => held.set(all.embedded[i], card));
 let page = 0;

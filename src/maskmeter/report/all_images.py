@@ -1,7 +1,8 @@
 """All images for the gallery: their values as data that the page filters and sorts, and their pictures in a folder.
 
 The page itself holds the pictures of a few images. Those of all others lie in a folder beside it, where they
-were asked for, and are fetched by the browser when they come into view. Values are thousandths, undefined is null.
+were asked for, and are fetched by the browser when they come into view. Values are thousandths, undefined is null; a
+column that is mostly empty, as of a rare class, is an object by the image's place. There are as many classes as fit.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,13 @@ from ..metrics import Values
 from ..statistics.confusion import Confusion
 from . import words
 from .cards import Pictures, card
+from .classes import worst
 from .findings import Beside, Findings
 from .object_errors import fates_by_image
 
 PARTS = ("photo", "gt", "pred", "errors", "other", "other_errors")
 SHOWN_FATES = ("missed", "hallucinated", "split", "merged")
-SIZED = 1000  # images up to which the sizes of all classes are in the page
+CELLS = 24_000  # values of classes in images, and their sizes, that are in the page
 
 
 def data(found: Findings, embedded: list[str], beside: Beside | None) -> dict[str, Any]:
@@ -43,15 +45,39 @@ def data(found: Findings, embedded: list[str], beside: Beside | None) -> dict[st
     if _by_metric(found):
         made["metrics"] |= {str(m): c for m, c in zip(found.spread_metrics, columns, strict=True)}
     else:
-        made["classes"] = [[k.name, c] for k, c in zip(found.kinds, columns, strict=True)]
-        if found.images <= SIZED:
-            made["sizes"] = _sizes(found)
+        shown, sized = _fitting(found, columns)
+        made["classes"] = [[found.kinds[at].name, _sparse(columns[at], None)] for at in shown]
+        if sized:
+            sizes = _sizes(found)
+            made["sizes"] = [_sparse(sizes[at], 0) for at in shown]
     if found.objects:
         made["fates"] = _fates(found)
     made["embedded"] = [per_image.names.index(n) for n in embedded]
     if beside is not None:
         made |= {"folder": beside.folder.name, "pictures": draw(found, beside, set(embedded))}
     return made
+
+
+def _fitting(found: Findings, columns: list[list[int | None]]) -> tuple[list[int], bool]:
+    """The places of the classes whose values fit, those with the least IoU first taken; whether their sizes fit too."""
+    known = [sum(v is not None for v in c) for c in columns]
+    if 2 * sum(known) <= CELLS:
+        return list(range(len(columns))), True
+    if sum(known) <= CELLS:
+        return list(range(len(columns))), False
+    kept, cells = list[int](), 0
+    for kind in worst(found, len(columns)):
+        cells += known[kind.at]
+        if cells > CELLS:
+            break
+        kept.append(kind.at)
+    return sorted(kept), False
+
+
+def _sparse(column: Sequence[int | None], nothing: int | None) -> list[int | None] | dict[str, int | None]:
+    """A column, or where most of it is nothing, the rest of it by place."""
+    rest = {str(i): v for i, v in enumerate(column) if v != nothing}
+    return list(column) if 2 * len(rest) > len(column) else rest
 
 
 def draw(found: Findings, beside: Beside, without: set[str]) -> dict[str, Any]:

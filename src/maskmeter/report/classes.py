@@ -23,6 +23,9 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
+MOST = 100  # classes that have a line on the page; of more those with the least IoU
+
+
 @dataclass(frozen=True)
 class Line:
     """A class and its rows, in the order of the columns."""
@@ -40,7 +43,7 @@ def render(found: Findings) -> str | None:
     if not found.regions or found.binary or not found.kinds or not found.images:
         return None
     chosen = [*COLUMNS, *_parametrised(found)]
-    lines = list(_lines(found, chosen))
+    lines = list(_lines(found, chosen, shown(found)))
     return fill(
         "classes.html",
         columns=[(str(m), m.name, label, m.bounds == (0.0, 1.0)) for m, _, label in chosen],
@@ -48,7 +51,19 @@ def render(found: Findings) -> str | None:
         swatches=any(k.own_color for k in found.kinds),
         unaveraged=any(not k.averaged for k in found.kinds),
         images=found.images,
+        left=len(found.kinds) - len(lines),
     )
+
+
+def shown(found: Findings) -> list[Kind]:
+    """The classes that have a line, in their order: all, or of many the worst."""
+    return sorted(worst(found, MOST), key=lambda k: k.at)
+
+
+def worst(found: Findings, most: int) -> list[Kind]:
+    """So many classes, those with the least IoU first; those without one come last."""
+    value = {k.at: found.row(iou, "pooled", k).value for k in found.kinds}
+    return sorted(found.kinds, key=lambda k: (math.isnan(value[k.at]), value[k.at], k.at))[:most]
 
 
 def _parametrised(found: Findings) -> Iterator[Column]:
@@ -58,9 +73,9 @@ def _parametrised(found: Findings) -> Iterator[Column]:
             yield m, "pooled", str(m)
 
 
-def _lines(found: Findings, chosen: list[Column]) -> Iterator[Line]:
+def _lines(found: Findings, chosen: list[Column], kinds: list[Kind]) -> Iterator[Line]:
     total = max(1, int(found.pooled.pixels))
-    for kind in found.kinds:
+    for kind in kinds:
         pixels = int(found.pooled.gt[kind.at])
         yield Line(
             kind,

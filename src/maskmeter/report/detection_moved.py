@@ -9,7 +9,7 @@ import numpy as np
 
 from ..comparison import headline
 from . import words
-from .detection_pictures import FATES, Cutout
+from .detection_pictures import FATES, Cutout, Cutouts
 from .findings import Findings
 from .page import fill
 from .versus import named_runs
@@ -38,9 +38,15 @@ def render(found: Findings) -> str | None:
              (f.evaluation.image_values(metric) for f in (found, other))]  # fmt: skip
     apart = {n: a - sides[1][n] for n, a in sides[0].items() if n in sides[1] and not math.isnan(a - sides[1][n])}
     order = sorted(apart, key=lambda n: (apart[n], n))
+    both = [found.cutouts, other.cutouts] if found.drawable and other.drawable else []
+    least = float(np.nanmin([c.least for c in both])) if both and not all(np.isnan(c.least) for c in both) else np.nan
+
+    def moved(names: list[str]) -> list[Moved]:
+        return [Moved(n, (sides[0][n], sides[1][n]), _drawn(both, n, least)) for n in names]
+
     groups = [
-        (labels[1], [_moved(found, other, n, sides) for n in order[:MOST] if apart[n] < 0]),
-        (labels[0], [_moved(found, other, n, sides) for n in order[::-1][:MOST] if apart[n] > 0]),
+        (labels[1], moved([n for n in order[:MOST] if apart[n] < 0])),
+        (labels[0], moved([n for n in order[::-1][:MOST] if apart[n] > 0])),
     ]
     shown = [(label, images) for label, images in groups if images]
     if not shown:
@@ -50,15 +56,14 @@ def render(found: Findings) -> str | None:
         groups=shown,
         metric=str(metric),
         labels=labels,
-        least=[f.cutouts.least for f in (found, other)] if found.drawable and other.drawable else [np.nan, np.nan],
+        least=least,
         colors={k: words.colour(c) for k, c in FATES.items()},
         pictured=any(x.pictures for _, images in shown for x in images),
     )
 
 
-def _moved(found: Findings, other: Findings, name: str, sides: list[dict[str, float]]) -> Moved:
-    values, drawn = (sides[0][name], sides[1][name]), None
-    if found.drawable and other.drawable:
-        a, b = (f.cutouts.whole(name) for f in (found, other))
-        drawn = (a, b) if a and b else None
-    return Moved(name, values, drawn)
+def _drawn(both: list[Cutouts], name: str, least: float) -> tuple[Cutout, Cutout] | None:
+    if not both or math.isnan(least):
+        return None
+    a, b = (c.whole(name, least) for c in both)
+    return (a, b) if a and b else None

@@ -115,8 +115,8 @@ class Cutouts:
         except (DataError, Unavailable):
             return None
 
-    def whole(self, name: str) -> Cutout | None:
-        """The pictures of an image with all its objects and detections; None where nothing can be drawn."""
+    def whole(self, name: str, least: float) -> Cutout | None:
+        """The pictures of an image with its objects and the detections of at least a score; None where not drawable."""
         if self._data is None or name not in self._data.place:
             return None
         image, images, number = self.names.index(name), self._data.annotations.images, self._data.place[name]
@@ -125,7 +125,7 @@ class Cutouts:
             return None
         window = Window(slice(0, shape[0]), slice(0, shape[1]), shape)
         try:
-            layers = self._around(image, window, self.least)
+            layers = self._around(image, window, least)
             size, overlay = _painted(layers or [(np.zeros(shape, bool), 0, True)], WIDE, meant=False)
             return Cutout(size, self._photo(image, window, WIDE), overlay)
         except (DataError, Unavailable):
@@ -248,7 +248,7 @@ def _painted(
     for n, (mask, fate, filled) in enumerate(fitted):
         last = meant and n == len(fitted) - 1
         if last or not filled:
-            edge = outline(mask)
+            edge = outline(mask) & mask
             pixels[_thicker(edge) if last else edge] = k + 1 + fate
     colors = [BLANK, *FATES.values()]
     overlay = pictures.png(pixels, [*colors, *colors], [0, *[FILL] * (k - 1), *[255] * k])

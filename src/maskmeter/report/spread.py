@@ -10,6 +10,7 @@ import numpy as np
 
 from ..metrics import Values
 from . import words
+from .classes import shown as lined
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
@@ -87,14 +88,17 @@ def render(found: Findings) -> str | None:
     values = per_image.headline
     defined = int((~np.isnan(values)).sum())
     by_metric = found.binary or found.objects
+    columns = per_image.by_class.T
     names = [str(m) for m in found.spread_metrics] if by_metric else [k.name for k in found.kinds]
+    shown = range(len(names)) if by_metric else [k.at for k in lined(found)]
     return fill(
         "spread.html",
         metric=found.headline,
         chart=_histogram(found) if defined else None,
         defined=defined,
         undefined=len(values) - defined,
-        boxes=[_box(n, column) for n, column in zip(names, per_image.by_class.T, strict=True)],
+        boxes=[_box(names[i], columns[i]) for i in shown],
+        left=len(names) - len(shown),
         by_metric=by_metric,
         high=HIGH,
     )
