@@ -234,7 +234,7 @@ def band(
 
 
 def ratios(e: Evaluation, x: Values, part: Values, whole: Values) -> CurveBand | None:
-    """The band of sum(part) / sum(whole) over the images, (images, places) each; None where nothing can be resampled."""
+    """The band of sum(part) / sum(whole) over images, (images, places) each; None where nothing can be resampled."""
     if e.units.count < 2 or e.resampling.method == "none":
         return None
     sums = [e.units.summed(np.asarray(side, np.float64)) for side in (part, whole)]
