@@ -13,7 +13,7 @@ from ..results import write_whole
 from . import words
 from .page import Section, fill, page
 
-WIDE, LEFT, STEP, MOST = 680, 250, 26, 12  # of the picture; figures on one page
+STEP, MOST = 40, 12  # pixels of an agreement in the picture; figures on one page
 
 
 class Dot(NamedTuple):
@@ -74,7 +74,7 @@ def _picture(agreements: Sequence[Agreement], y: Yardstick) -> dict[str, Any]:
     low, high = low - pad, high + pad
 
     def place(x: float) -> float:
-        return round(LEFT + (x - low) / (high - low) * (WIDE - LEFT - 70), 1)
+        return round(2 + (x - low) / (high - low) * 96, 2)  # percent
 
     dots: list[Dot] = []
     for i, a in enumerate(own):
@@ -82,9 +82,9 @@ def _picture(agreements: Sequence[Agreement], y: Yardstick) -> dict[str, Any]:
         kind = "raters" if a.first != MODEL else "consensus" if a.second == CONSENSUS else "model"
         dots.append(
             Dot(
-                f"{words.name(a.first, 15)} and {words.name(a.second, 15)}",
+                f"{words.name(a.first, 18)} and {words.name(a.second, 18)}",
                 words.figure(a.row.value),
-                14 + STEP * i,
+                STEP * i,
                 place(a.row.value),
                 place(a.row.low) if with_ends else None,
                 place(a.row.high) if with_ends else None,
@@ -95,5 +95,7 @@ def _picture(agreements: Sequence[Agreement], y: Yardstick) -> dict[str, Any]:
     band = (place(min(among)), place(max(among)))
     return {
         "title": y.metric if y.class_ is None else f"{y.metric} of {y.class_}",
-        "dots": dots, "band": (band[0] - 2, band[1] - band[0] + 4), "height": STEP * len(own) + 4, "wide": WIDE,
-    }  # fmt: skip
+        "dots": dots,
+        "band": (round(band[0] - 0.4, 2), round(band[1] - band[0] + 0.8, 2)),
+        "height": STEP * len(own) + 4,
+    }
