@@ -159,6 +159,24 @@ def test_two_runs_lie_in_one_picture(run: Evaluation) -> None:
     assert "A: IoU 0.5" in section and "B: IoU 0.5" in section and "AP by size" in section
 
 
+def test_the_images_that_moved_most_are_shown_under_both_runs(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = [r for r in RESULTS if r["score"] != 0.9] + [result(8, 1, 0.95, 5, 5, 20, 20)]
+    a, b = (
+        evaluate(*write(home, results), ["ap"], on="box", intervals="none")
+        for home, results in ((tmp_path, RESULTS), (tmp_path / "other", other))
+    )
+    text = to_html(a, b)
+    section = text[text.index('<section id="detection-moved"') :]
+    section = section[: section.index("</section>")]
+    better_a, better_b = section.index("<h3>Better in A"), section.index("<h3>Better in B")
+    x, y = ({n: float(v[-1]) for n, v in zip(*e.image_values("ap"), strict=True)} for e in (a, b))
+    assert x["<b>.png"] < y["<b>.png"] and x["a.png"] > y["a.png"]
+    assert better_b < section.index("&lt;b&gt;.png under") < better_a < section.index("a.png under A")
+    assert len(PICTURE.findall(section)) == 4, "two images, each under both runs"
+    assert 'id="detection-moved"' not in to_html(a, a) and 'id="detection-moved"' not in to_html(a)
+
+
 def test_files_that_have_changed_are_not_drawn(tmp_path: Path) -> None:
     gt, pred = write(tmp_path, RESULTS)
     done = evaluate(gt, pred, ["ap"], on="box", intervals="none")

@@ -104,6 +104,21 @@ def test_gallery_takes_the_worst_first(street_run: Evaluation) -> None:
     assert len(set(chosen)) == len(chosen)
 
 
+def test_beside_another_run_come_first_the_images_that_moved(arrays: Make) -> None:
+    names = [f"{i:02d}" for i in range(30)]
+    mine, theirs = arrays(images=30, names=names), arrays(images=30, names=names[::-1])
+    found = Findings(mine, theirs)
+    groups = {id: [found.per_image.names[i] for i in images] for id, _, images in gallery.choose(found)}
+    a, b = (dict(zip(*e.image_values("mean_iou"), strict=True)) for e in (mine, theirs))
+    apart = {n: float(a[n][0] - b[n][0]) for n in names}
+    order = sorted(apart, key=lambda n: apart[n])
+    assert groups["moved-worse"] == order[:6] and groups["moved-better"] == order[::-1][:6]
+    rest = [n for n in names if n not in order[:6] + order[-6:]]
+    assert groups["worst"][0] == min(rest, key=lambda n: float(a[n][0]))
+    chosen = [n for images in groups.values() for n in images]
+    assert len(set(chosen)) == len(chosen)
+
+
 @pytest.mark.parametrize(("images", "sizes"), [(1, [1]), (12, [12]), (13, [6, 3, 4]), (24, [12, 4, 4])])
 def test_gallery_of_few_images(arrays: Make, images: int, sizes: list[int]) -> None:
     assert [len(g[2]) for g in gallery.choose(Findings(arrays(images=images)))] == sizes

@@ -237,7 +237,7 @@ def _part(pixels: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
 def _painted(
     layers: list[tuple[Bools, int, bool]], side: int = SIDE, meant: bool = True
 ) -> tuple[tuple[int, int], str]:
-    """The picture, from the ground up: what is filled, then lines; that of the last is thicker where it is meant."""
+    """The picture, from the ground up: what is filled, then lines: the last is the thicker one where it is meant."""
     fitted = [(_fitted(mask, side), fate, filled) for mask, fate, filled in layers]
     k = len(FATES) + 1
     height, width = len(fitted[0][0]), len(fitted[0][0].T)
@@ -249,7 +249,7 @@ def _painted(
         last = meant and n == len(fitted) - 1
         if last or not filled:
             edge = outline(mask) & mask
-            pixels[_thicker(edge) if last else edge] = k + 1 + fate
+            pixels[_thicker(edge) if last or not meant else edge] = k + 1 + fate
     colors = [BLANK, *FATES.values()]
     overlay = pictures.png(pixels, [*colors, *colors], [0, *[FILL] * (k - 1), *[255] * k])
 
