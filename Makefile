@@ -15,7 +15,7 @@ bin     := $(VENV)/bin
 pip     := -m pip install --quiet --disable-pip-version-check
 sources := pyproject.toml CMakeLists.txt $(wildcard native/*)
 
-.PHONY: help setup demo test examples docs pages lint format types check bench study peers fuzz sanitize wheel clean FORCE
+.PHONY: help setup demo test examples docs pages lint format types check bench study peers s3 fuzz sanitize wheel clean FORCE
 
 help:  ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,10 @@ study: $(VENV)/.built  ## Which surface is nearest to the truth, how often inter
 
 peers: $(BENCH)/.built  ## Tests that ask the peers' own packages for the numbers
 	@$(BENCH)/bin/python -m pytest -m peers $(ARGS)
+
+s3: $(VENV)/.built  ## Runs over files in an object store, a local S3 server that this installs
+	@$(bin)/python $(pip) "moto[server,s3]>=5" s3fs
+	@$(bin)/python -m pytest tests/test_s3.py $(ARGS)
 
 fuzz: $(VENV)/.built  ## The property tests for longer, with fresh examples
 	@HYPOTHESIS_PROFILE=deep $(bin)/python -m pytest -n auto tests $(ARGS)
