@@ -1,11 +1,12 @@
 """Ways to count that fail as machines do, importable by the workers of every engine."""
 
 import os
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskmeter.counting import Digests, Job
+from maskmeter.counting import Counter, Digests, Job
 from maskmeter.records import Record
 
 
@@ -33,3 +34,23 @@ class Frail:
 
     def digests(self, job: Job) -> Digests:
         return None, None
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Counts as `plan` does; some files take their worker along, always or only the first time."""
+
+    plan: Counter
+    marks: Path
+    once: frozenset[str] = frozenset()
+    always: frozenset[str] = frozenset()
+
+    def count(self, job: Job) -> Record:
+        mark = self.marks / job.name
+        if job.name in self.always or (job.name in self.once and not mark.exists()):
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.plan.count(job)
+
+    def digests(self, job: Job) -> Digests:
+        return self.plan.digests(job)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import maskmeter as mm
-from frail import Frail
-from maskmeter import execution
+from frail import Deadly, Frail
+from maskmeter import execution, run
 from maskmeter.counting import Job
 from maskmeter.execution import count_all
 from maskmeter.records import Memory
 from maskmeter.run import evaluate
+from maskmeter.store import Store
 
 CLUSTERS = [
     pytest.param("dask", marks=pytest.mark.skipif(not find_spec("distributed"), reason="Dask is not installed")),
@@ -57,26 +58,53 @@ def counted(records: Memory) -> list[bytes]:
     return [records[n].statistics["n"] for n in records.names()]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_gives_the_same_bytes(engine: str, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
+    """Label maps, and what a run over them writes that nothing disturbs."""
+    root, rng = tmp_path_factory.mktemp("maps"), np.random.default_rng(0)
     for i in range(30):
         for side in ("gt", "pred"):
-            (tmp_path / side).mkdir(exist_ok=True)
-            np.save(tmp_path / side / f"{i}.npy", rng.integers(0, 4, (9, 7), np.uint8))
-    found = []
-    for out, executor in (("one", None), ("other", engine)):
-        evaluate(tmp_path / "gt", tmp_path / "pred", out=tmp_path / out, executor=executor, workers=2)
-        found.append([(tmp_path / out / f).read_bytes() for f in ("results.json", "rows.csv")])
-    assert found[0] == found[1]
+            (root / side).mkdir(exist_ok=True)
+            np.save(root / side / f"{i:02d}.npy", rng.integers(0, 4, (9, 7), np.uint8))
+    evaluate(root / "gt", root / "pred", out=root / "out", workers=1)
+    return root, written(root / "out")
+
+
+def written(out: Path) -> list[bytes]:
+    return [(out / name).read_bytes() for name in ("results.json", "rows.csv")]
+
+
+def deadly(monkeypatch: pytest.MonkeyPatch, marks: Path, **which: frozenset[str]) -> None:
+    """Runs count some files as they do, and die of it."""
+    marks.mkdir()
+    planned = run._plan
+    monkeypatch.setattr(run, "_plan", lambda *asked: Deadly(planned(*asked), marks, **which))
 
 
 @pytest.mark.usefixtures("clusters")
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_a_worker_that_dies_costs_nothing(engine: str, tmp_path: Path) -> None:
-    records = Memory()
-    count_all(jobs(40), Frail(tmp_path, once=frozenset({"0003", "0020"})), records, engine, 2)
-    assert counted(records) == [j.name.encode() for j in jobs(40)]
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_gives_the_same_bytes_also_where_a_worker_is_killed(
+    engine: str, maps: tuple[Path, list[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = frozenset[str]() if engine == "threads" else frozenset({"04", "21"})
+    deadly(monkeypatch, tmp_path / "marks", once=killed)
+    evaluate(maps[0] / "gt", maps[0] / "pred", out=tmp_path / "out", executor=engine, workers=2)
+    assert written(tmp_path / "out") == maps[1]
+    assert {mark.name for mark in (tmp_path / "marks").iterdir()} == killed
+
+
+def test_a_run_goes_on_once_a_file_does_not_kill_any_more(
+    maps: tuple[Path, list[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"out": tmp_path / "out", "executor": "processes", "workers": 2}
+    with monkeypatch.context() as patch:
+        deadly(patch, tmp_path / "marks", always=frozenset({"17"}))
+        with pytest.raises(mm.DataError, match=r"pred/17\.npy: kills the worker that reads it"):
+            evaluate(maps[0] / "gt", maps[0] / "pred", **asked)
+    assert not (tmp_path / "out" / "results.json").exists()
+    assert len(Store.open(tmp_path / "out")) == 29
+    evaluate(maps[0] / "gt", maps[0] / "pred", **asked, resume=True)
+    assert written(tmp_path / "out") == maps[1]
 
 
 @pytest.mark.usefixtures("clusters")

@@ -15,6 +15,7 @@ see the files under the same paths, and have maskmeter in the same version.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Generator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -125,6 +126,14 @@ def _dask(address: str, workers: int) -> Generator[Engine]:
                 n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
             )
         with cluster, distributed.Client(cluster, set_as_default=False) as client:
+
+            class Deaf(distributed.WorkerPlugin):
+                """Ctrl-C reaches all processes of a terminal; this one ends it for all of them."""
+
+                def setup(self, worker: Any) -> None:
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+            client.register_plugin(Deaf())
             yield Engine(client.get_executor(), workers)
         return
     try:
