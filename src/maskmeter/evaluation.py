@@ -171,19 +171,20 @@ class Evaluation(Tabular):
                 f"image {printable(name)} is {task} by its dtype and the images before it are {self.facts.task}; "
                 "give all as booleans or all as integers"
             )
-        ignore = {*self.facts.ignore, *g.ignore}
-        if ignore != set(self.facts.ignore):
+        if g.ignore and not {*g.ignore} <= {*self.facts.ignore}:
+            ignore = sorted({*self.facts.ignore, *g.ignore})
             if len(self.records):
-                raise MergeError(f"image {printable(name)} ignores {sorted(ignore)}, the others {self.facts.ignore}")
-            self.facts = replace(self.facts, ignore=tuple(sorted(ignore)))
+                raise MergeError(f"image {printable(name)} ignores {ignore}, the others {self.facts.ignore}")
+            self.facts = replace(self.facts, ignore=tuple(ignore))
         if self.facts.labels is None and g.labels is not None:
             self.facts = replace(self.facts, labels=g.labels)
         counts = count_labels(g.array, p.array, g.counted)
         if task == "semantic":
             reading = self.facts.reading
             check_mixed(g, p, counts, self.facts.labels)
-            reading.check(counts.a, "ground truth")
-            reading.check(counts.b, "prediction")
+            for labels, of, side in ((counts.a, g, "ground truth"), (counts.b, p, "prediction")):
+                if reading.labels is not None or of.array.dtype.kind == "i":  # others are never negative
+                    reading.check(labels, side)
         statistics = {LabelCounts.name: counts.to_bytes(), **shapes_of(g, p, counts, self.facts, self._needs)}
         self.add([Record(name, statistics, g.array.shape, spacing=g.spacing or p.spacing)])
         self._group(name, group)

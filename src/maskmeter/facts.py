@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class Facts:
         """How the figures of classes are read: "labels", "binary" or "scores"."""
         return "scores" if self.scores else "binary" if self.task == "binary" else "labels"
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """How labels in files are read as classes."""
         binary = frozenset(self.positive) if self.task == "binary" else None

@@ -76,8 +76,10 @@ class Memory:
         for record in records:
             if record.name in self._records:
                 raise MergeError(f"image {printable(record.name)} is already here")
-            self._records[record.name] = replace(record, pooled={}) if record.pooled else record
-            add_up(self._pooled, record.pooled)
+            if record.pooled:
+                add_up(self._pooled, record.pooled)
+                record = replace(record, pooled={})
+            self._records[record.name] = record
 
     def __len__(self) -> int:
         return len(self._records)

@@ -22,6 +22,7 @@ _TYPES = [np.dtype(t) for t in ("<u1", "<i1", "<u2", "<i2", "<u4", "<i4")]
 _RANGE = [(int(np.iinfo(t).min), int(np.iinfo(t).max), t) for t in _TYPES]
 _WIDEST = np.dtype("<i8")
 _OF_BITS = [next((t for _, hi, t in _RANGE if n <= hi.bit_length()), _WIDEST) for n in range(64)]
+_NAMES = [t.str for t in _OF_BITS]  # which NumPy makes anew each time
 
 
 @cache
@@ -108,8 +109,8 @@ def _joined(parts: Sequence[tuple[str, list[int], bytes]]) -> tuple[NDArray[np.i
 def _packed(x: NDArray[np.int64]) -> tuple[str, tuple[int, ...], bytes]:
     bits = int(np.bitwise_or.reduce(x, axis=None))  # of no sign, its highest bit is that of the largest
     if bits >= 0:
-        dtype = _OF_BITS[bits.bit_length()]
-    else:
-        low, high = int(x.min()), int(x.max())
-        dtype = next((t for lo, hi, t in _RANGE if lo <= low and high <= hi), _WIDEST)
+        n = bits.bit_length()
+        return _NAMES[n], x.shape, x.astype(_OF_BITS[n]).tobytes()
+    low, high = int(x.min()), int(x.max())
+    dtype = next((t for lo, hi, t in _RANGE if lo <= low and high <= hi), _WIDEST)
     return dtype.str, x.shape, x.astype(dtype).tobytes()
