@@ -17,7 +17,7 @@ SOURCE = Path(maskmeter.__file__).parent
 FLOORS = (
     ("_version", "_native", "errors"),
     ("labels", "segments", "kernels", "records", "rows", "tasks", "progress", "engines", "texts"),
-    ("masks", "rle"),
+    ("masks", "rle", "tensors"),
     ("statistics", "formats"),
     ("matching", "shapes", "listing"),
     ("fates", "thresholded"),

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import maskmeter as mm
+from maskmeter import evaluation, kernels, tensors
 from maskmeter.masks import as_array
+from maskmeter.statistics.confusion import count_labels
 
 
 def pairs(n: int, dtype: str = "int64") -> tuple[np.ndarray, np.ndarray]:
@@ -33,6 +35,39 @@ def test_tensors_of_pytorch_and_jax_count_as_arrays_do(dtype: str) -> None:
     assert np.shares_memory(as_array(a), gt)
     assert counted(a, b) == counted(gt, pred) == counted(a, pred)
     assert counted(a.transpose(1, 2), b.transpose(1, 2)) == counted(gt.swapaxes(1, 2), pred.swapaxes(1, 2))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64"])
+@pytest.mark.parametrize("cells", [tensors.CELLS, 0])
+def test_a_device_counts_as_main_memory_does(dtype: str, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the main processor, which is a device like another to PyTorch."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    gt, pred = pairs(2, dtype)
+    if dtype == "int64":
+        gt[0, 0, 0], pred[1, 2, 3] = -7, 2**40
+    inside = np.random.default_rng(1).random(gt.shape) < 0.5
+    a, b, c = map(torch.from_numpy, (gt, pred, inside))
+    monkeypatch.setattr(tensors, "CELLS", cells)
+    for mask in (None, inside, np.zeros_like(inside)):
+        found = tensors.joint_counts(a, b, None if mask is None else torch.from_numpy(mask))
+        expected = count_labels(gt, pred, mask)
+        assert [x.tolist() for x in found[:3]] == [x.tolist() for x in (expected.a, expected.b, expected.n)]
+        assert found.left_out == expected.left_out
+    here = mm.Evaluation(metrics=["mean_iou"], ignore=-7)
+    here.update_batch(gt, pred, mask=inside)
+    assert tensors.count_there(a, b) is None, "in main memory nothing is to be gained"
+    for module in (tensors, evaluation):
+        monkeypatch.setattr(module, "is_away", lambda data: isinstance(data, torch.Tensor))
+    assert tensors.count_there(a, b) is None, "so few pixels are copied"
+    for module in (tensors, evaluation):
+        monkeypatch.setattr(module, "LEAST", 1)
+    assert tensors.count_there(a, pred) is None and tensors.count_there(a, b[:1]) is None
+    there = mm.Evaluation(metrics=["mean_iou"], ignore=-7)
+    with monkeypatch.context() as patch:
+        patch.setattr(kernels._native, "joint_counts", None)  # nothing is counted in main memory
+        there.update_batch(a, b, mask=c)
+    assert there.to_bytes() == here.to_bytes()
+    assert mm.accuracy(a, b, mask=c) == mm.accuracy(gt, pred, mask=inside)
 
 
 def test_arrays_of_jax() -> None:

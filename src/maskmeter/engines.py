@@ -120,8 +120,10 @@ def _processes(_: str, workers: int) -> Generator[Engine]:
 def _dask(address: str, workers: int) -> Generator[Engine]:
     dask, distributed = _extra("dask", "dask"), _extra("dask", "distributed")
     if not address:
-        # Which batch kills its worker is found out by `execution`, so Dask itself tries each one once.
-        with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        # Which batch kills its worker is found out by `execution`, so Dask itself tries each one once. What its workers
+        # do to watch themselves, every few milliseconds, nobody looks at.
+        quiet = {"distributed.scheduler.allowed-failures": 0, "distributed.worker.profile.enabled": False}
+        with dask.config.set(quiet):
             cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
             )

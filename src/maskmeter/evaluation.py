@@ -28,7 +28,7 @@ from .errors import LabelError, MergeError, UsageError, printable
 from .facts import Facts
 from .formats.packings import PACKINGS
 from .labels import LabelSet
-from .masks import as_array, label_map, pair
+from .masks import as_array, label_map
 from .metrics import Metric, Values, parse
 from .metrics._sizes import sizes
 from .readings import DETECTED, Objects, Segmented, source, statistics_of
@@ -37,12 +37,13 @@ from .rows import Over, Row, Tabular
 from .sending import packed, unpacked
 from .statistics.by_class import SUMS, ClassScores, ImageClassScores
 from .statistics.components import pieces
-from .statistics.confusion import Confusion, LabelCounts, check_mixed, count_labels
+from .statistics.confusion import Confusion, LabelCounts, check_mixed, counted
 from .statistics.measured import Measured
 from .statistics.overlap import Overlap
 from .statistics.scores import Scores
 from .statistics.units import Units
 from .tasks import FEW
+from .tensors import LEAST, is_away
 from .uncertainty import Draws, Interval, PixelMeans, Resampling, Sampler, draws
 
 if TYPE_CHECKING:
@@ -160,9 +161,7 @@ class Evaluation(Tabular):
             return
         if objects:
             raise UsageError(f"{min(objects)} is for objects; say Evaluation(task='instance') or 'panoptic'")
-        g = label_map(gt, counted=mask, spacing=self.facts.spacing)
-        p = label_map(pred, spacing=self.facts.spacing)
-        pair(g, p)
+        g, p, counts = counted(gt, pred, mask, spacing=self.facts.spacing, here=bool(self._needs))
         task = "binary" if g.binary and p.binary else "semantic"
         if self.facts.task is None:
             self.facts = replace(self.facts, task=task)
@@ -178,7 +177,6 @@ class Evaluation(Tabular):
             self.facts = replace(self.facts, ignore=tuple(ignore))
         if self.facts.labels is None and g.labels is not None:
             self.facts = replace(self.facts, labels=g.labels)
-        counts = count_labels(g.array, p.array, g.counted)
         if task == "semantic":
             reading = self.facts.reading
             check_mixed(g, p, counts, self.facts.labels)
@@ -207,7 +205,9 @@ class Evaluation(Tabular):
         >>> meter.value("iou", class_=1, image="b")
         0.5
         """
-        g, p, region = as_array(gt), as_array(pred), None if mask is None else as_array(mask)
+        large = is_away(gt) and gt.ndim and gt[:1].numel() >= LEAST  # counted where it lies, and not copied before
+        region: Any = None if mask is None else mask if large and is_away(mask) else as_array(mask)
+        g, p = (x if large and is_away(x) else as_array(x) for x in (gt, pred))
         if not g.ndim or not p.ndim:
             raise LabelError(f"a batch of {g.shape} and {p.shape} has no axis of images")
         names = [None] * len(g) if images is None else list(images)

@@ -31,6 +31,7 @@ from .records import Record, Records
 
 COMMIT_SECONDS = 0.5
 MOST = 1024  # images in a batch
+GROWTH = 8  # how many times larger a batch may be than the one that its size was learnt from
 DEPTH = 2  # batches under way for each worker, so that none waits for the next
 LATE = 8.0  # a batch is late when it takes so many times as long as its like, and at least
 LATE_SECONDS = 30.0
@@ -47,8 +48,13 @@ def count_all(
     executor: Executor | str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    expected: int | None = None,
 ) -> None:
-    """Count every job into `records`. Raises the DataError of the first bad file; Ctrl-C keeps what is finished."""
+    """Count every job into `records`. Raises the DataError of the first bad file; Ctrl-C keeps what is finished.
+
+    `expected` says how many jobs there are, where they cannot be asked.
+    """
+    left = len(jobs) if expected is None and isinstance(jobs, Sequence) else expected
     sink = _Sink(records, progress)
     try:
         if executor is None and (workers or cores()) == 1:
@@ -58,7 +64,7 @@ def count_all(
                     break
         else:
             with engine(executor, workers) as made:
-                _Dispatch(jobs, plan, made, sink).run()
+                _Dispatch(jobs, plan, made, sink, left).run()
     finally:
         sink.commit()
     if sink.failures:
@@ -128,7 +134,7 @@ class _Pace:
         took = max(monotonic() - batch.sent, 1e-6)
         self.usual = max(took, 0.9 * self.usual)
         fits = int(len(batch.jobs) * DEPTH * self.seconds / took)
-        self.size = max(1, min(fits, 2 * self.size, MOST))
+        self.size = max(1, min(fits, GROWTH * len(batch.jobs), MOST))
 
     def is_late(self, batch: _Batch) -> bool:
         """Whether the answer to a batch is overdue."""
@@ -138,8 +144,9 @@ class _Pace:
 class _Dispatch:
     """Keeps every worker busy with a batch and one more waiting."""
 
-    def __init__(self, jobs: Iterable[Job], plan: Counter, made: Engine, sink: _Sink) -> None:
+    def __init__(self, jobs: Iterable[Job], plan: Counter, made: Engine, sink: _Sink, left: int | None) -> None:
         self._left, self._plan, self._engine, self._sink = iter(jobs), plan, made, sink
+        self._expected = left
         self._pace = _Pace(made.seconds)
         self._again: deque[_Batch] = deque()
         self._tickets = 0
@@ -175,8 +182,17 @@ class _Dispatch:
     def _next(self) -> _Batch | None:
         if self._again:
             return self._again.popleft()
-        jobs = list(islice(self._left, self._pace.size))
+        jobs = list(islice(self._left, self._size))
+        if self._expected is not None:
+            self._expected -= len(jobs)
         return _Batch(jobs) if jobs else None
+
+    @property
+    def _size(self) -> int:
+        """How many jobs the next batch has: ever fewer towards the end, so that no worker is left with a large one."""
+        if self._expected is None:
+            return self._pace.size
+        return max(1, min(self._pace.size, self._expected // (DEPTH * self._engine.workers)))
 
     def _submit(self, batch: _Batch) -> None:
         batch.sent, batch.copies = monotonic(), batch.copies + 1

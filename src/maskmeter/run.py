@@ -437,7 +437,7 @@ def _count(
         notices = _forget_changed(records, jobs, plan, workers)
     left = (job for job in jobs if job.name not in records) if len(records) else iter(jobs)
     with bar("evaluating", len(jobs), len(records)) as shown:
-        count_all(left, plan, records, executor, workers, shown.advance)
+        count_all(left, plan, records, executor, workers, shown.advance, len(jobs) - len(records))
     return notices
 
 

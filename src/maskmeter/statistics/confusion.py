@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from ..errors import LabelError, MergeError
 from ..kernels import joint_counts, weighted_sums
 from ..labels import LabelSet
-from ..masks import LabelMap, label_map, pair
+from ..masks import LabelMap, Spacing, label_map, pair
+from ..tensors import count_there
 from ._codec import concatenated, from_bytes, to_bytes
 
 Ints = NDArray[np.int64]
@@ -343,12 +344,10 @@ def confusion(
     >>> c.counts.tolist()
     [[1, 0], [1, 2]]
     """
-    g, p = label_map(gt, ignore=ignore, counted=mask), label_map(pred)
-    pair(g, p)
+    g, p, counts = counted(gt, pred, mask, ignore=ignore)
     labels = classes if isinstance(classes, LabelSet) else LabelSet.of_ids(classes) if classes is not None else g.labels
     binary = g.binary and p.binary
     reading = Reading(labels, g.ignore, frozenset({1}) if binary else None)
-    counts = count_labels(g.array, p.array, g.counted)
     if not binary:
         check_mixed(g, p, counts, labels)
         reading.check(counts.a, "ground truth")
@@ -370,11 +369,39 @@ def check_mixed(gt: LabelMap, pred: LabelMap, counts: LabelCounts, labels: Label
         )
 
 
+def counted(
+    gt: Any,
+    pred: Any,
+    mask: Any = None,
+    *,
+    ignore: int | Iterable[int] | None = None,
+    spacing: Spacing | None = None,
+    here: bool = False,
+) -> tuple[LabelMap, LabelMap, LabelCounts]:
+    """Two label maps and how often each pair of labels occurs.
+
+    Tensors of an accelerator are counted there (see `tensors`): their maps have no pixels. `here` wants them copied.
+    """
+    there = None if here else count_there(gt, pred, mask)
+    if there is not None:
+        (gt, pred), mask = there.outlines, None
+    g, p = label_map(gt, ignore=ignore, counted=mask, spacing=spacing), label_map(pred, spacing=spacing)
+    pair(g, p)
+    if there is None:
+        return g, p, count_labels(g.array, p.array, g.counted)
+    return g, p, LabelCounts(*there[:4], _depth(p.array))
+
+
 def count_labels(gt: NDArray[Any], pred: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> LabelCounts:
     """Count the pairs of labels of two arrays of one shape."""
     a, b, n = joint_counts(gt, pred, counted)
     left_out = 0 if counted is None else int(counted.size - np.count_nonzero(counted))
-    return LabelCounts(a, b, n, left_out, 1 if pred.dtype == np.bool_ else 8 * pred.dtype.itemsize)
+    return LabelCounts(a, b, n, left_out, _depth(pred))
+
+
+def _depth(array: NDArray[Any]) -> int:
+    """Bits of a label."""
+    return 1 if array.dtype == np.bool_ else 8 * array.dtype.itemsize
 
 
 def _counts(at: Ints, n: Ints, size: int) -> Ints:
