@@ -11,7 +11,8 @@ A batch whose worker died is sent again. One that takes its worker with it twice
 go one at a time, so that it is clear which one it was; that one is named in the error that ends the run, after
 everything else was counted. Where a death breaks the whole executor, as with a pool of processes, the batches
 that were under way go one at a time as well. A batch that takes far longer than its like is sent
-a second time when there is nothing else left to do, and the first answer counts.
+a second time when there is nothing else left to do, or when all that are under way are late, and the first answer
+counts; the other is called back if it did not begin.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ class _Dispatch:
             try:
                 future = self._ready.get(timeout=1.0)
             except Empty:
-                if len(self._flying) < self._room:
+                if len(self._flying) < self._room or all(map(self._pace.is_late, self._flying.values())):
                     self._send_late_ones()
                 continue
             if (batch := self._flying.pop(future, None)) is not None:
@@ -219,6 +220,8 @@ class _Dispatch:
                 self._lost(batch, error)
             return
         batch.answered = True
+        for other in [copy for copy, of in self._flying.items() if of is batch]:
+            other.cancel()  # if it did not begin yet
         self._pace.see(batch)
         self._sink.take(results)
 
@@ -241,7 +244,7 @@ class _Dispatch:
         self._engine.executor = self._engine.renew()
 
     def _send_late_ones(self) -> None:
-        """With nothing else to do, a second copy of what takes far too long."""
+        """With nothing else to do, or where nothing is answered any more, a second copy of what takes far too long."""
         for batch in {id(b): b for b in self._flying.values()}.values():
             if batch.copies == 1 and not batch.answered and self._pace.is_late(batch):
                 self._submit(batch)

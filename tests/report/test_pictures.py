@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from maskmeter.errors import FormatError
 from maskmeter.facts import Facts
+from maskmeter.formats import digest_of_file
 from maskmeter.records import Record
 from maskmeter.report import pictures
 from maskmeter.report.photographs import NoPhotograph, photograph
@@ -78,6 +80,37 @@ def test_the_slice_with_the_most_errors(tmp_path: Path) -> None:
     pair = pictures.open_pair(record, Facts("semantic"), np.array([0, 1]))
     assert pair.slice == (4, 6)
     assert (pair.pred == pred[4]).all()
+
+
+@pytest.mark.parametrize("scores", ["", "f2", "u1"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_large_image_has_the_picture_that_it_would_have_whole(
+    scores: str, missing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, shape = np.random.default_rng(0), (700, 1000)
+    gt = rng.integers(0, 2 if scores else 4, shape, np.uint8)
+    pred = (
+        rng.random(shape).astype(scores) if scores == "f2" else rng.integers(0, 255 if scores else 4, shape, np.uint8)
+    )
+    tifffile.imwrite(tmp_path / "gt.tif", gt, tile=(64, 64), compression="zlib")
+    np.save(tmp_path / "pred.npy", pred)
+    np.save(tmp_path / "mask.npy", rng.random(shape) < 0.8)
+    files = [str(tmp_path / name) for name in ("gt.tif", "pred.npy", "mask.npy")]
+    digests = digest_of_file(tmp_path / "gt.tif"), None if missing else digest_of_file(tmp_path / "pred.npy")
+    record = Record("a", {}, shape, files[0], None if missing else files[1], files[2], digests)
+    facts = Facts("binary", scores=scores) if scores else Facts("semantic", ignore=(3,))
+    whole = pictures.open_pair(record, facts, CLASSES)
+    monkeypatch.setattr(pictures, "LARGE", 1)
+    monkeypatch.setattr(pictures, "PIECE", 100_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures, "reopen", None)  # nothing is opened whole
+        thin = pictures.open_pair(record, facts, CLASSES)
+    assert (thin.shape, thin.slice) == (whole.shape, whole.slice)
+    for side in ("gt", "pred", *(["scores"] if scores else [])):
+        assert np.array_equal(getattr(thin, side), getattr(whole, side))
+    tifffile.imwrite(tmp_path / "gt.tif", gt + 1, tile=(64, 64), compression="zlib")
+    with pytest.raises(Unavailable, match="ground truth has changed"):
+        pictures.open_pair(record, facts, CLASSES)
 
 
 def test_arrays_have_no_pictures() -> None:

@@ -1,8 +1,8 @@
 """The pictures of one image: ground truth, prediction and errors as small files inside the page.
 
-The label files are read again and must be the ones that were counted. Labels are made smaller by taking
-every n-th pixel, both sides alike, so that each small pixel is a true pixel and an error is an error. Of
-a volume one slice along the first axis is shown: the one with the most errors.
+The label files are read again, large ones piece by piece where their format allows it, and must be the ones that were
+counted. Labels are made smaller by taking every n-th pixel, both sides alike, so that each small pixel is a true pixel
+and an error is an error. Of a volume one slice along the first axis is shown: the one with the most errors.
 
 Every picture is a palette PNG. Colours of classes are all different, so that the page can tell classes
 by them. Void is hatched in two greys.
@@ -11,6 +11,7 @@ by them. Void is hatched in two greys.
 from __future__ import annotations
 
 import io
+import math
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 from ..class_maps import class_first, class_sources, greatest, open_class_scores
 from ..errors import DataError
 from ..facts import Facts
-from ..formats import TooLarge, located
-from ..formats.label_maps import Opened, OpenedScores, open_prediction
+from ..formats import TooLarge, boxes, digest_of_file, located
+from ..formats.label_maps import Opened, OpenedScores, open_pieces, open_prediction
 from ..labels import Color
 from ..masks import label_map
 from ..records import Record
@@ -33,6 +34,8 @@ from ..statistics.score_maps import logistic
 
 WIDEST, HIGHEST = 480, 640
 CLEAR = 80  # the number of the clear colour, and so many others
+LARGE = 1 << 24  # pixels, from which on an image is read piece by piece, in pieces of so many:
+PIECE = 1 << 22
 LEVEL = 6  # of zlib: 9 takes four times as long for a few percent
 NONE = -1  # stands for "no class" among places of classes
 
@@ -82,6 +85,15 @@ def reopen(record: Record, facts: Facts) -> Maps:
 
 def open_pair(record: Record, facts: Facts, classes: NDArray[np.int64], plane: int | None = None) -> Pair:
     """The image's classes; of a volume in one plane, by default that with the most errors. Raises Unavailable."""
+    if (thin := _thinned(record, facts)) is not None:
+        gt, found = places(thin.gt, facts, classes), thin.pred
+        if thin.left_out is not None:
+            gt[thin.left_out] = NONE
+        if found is None:
+            found = np.zeros(gt.shape, facts.scores) if facts.scores else np.full(gt.shape, VOID)
+        pred = _reached(found, facts) if facts.scores else places(found, facts, classes)
+        shape = (record.shape[0], record.shape[1])
+        return Pair(gt, pred, shape, None, _unit(found) if facts.scores else None)
     maps = reopen(record, facts)
     gt, left_out = _planes(maps.gt), None if maps.left_out is None else _planes(maps.left_out)
     if maps.pred is not None:
@@ -109,6 +121,49 @@ def open_pair(record: Record, facts: Facts, classes: NDArray[np.int64], plane: i
     truth, found = both(rows[:, None], columns)
     scores = _unit(pred[0, rows[:, None], columns]) if facts.scores else None
     return Pair(truth[0], found[0], shape, chosen, scores)
+
+
+def _thinned(record: Record, facts: Facts) -> Maps | None:
+    """The pixels of the picture of a large image, whose files are read piece by piece; None where they are read whole.
+
+    Raises Unavailable.
+    """
+    if len(record.shape) != 2 or math.prod(record.shape) < LARGE or facts.class_axis is not None or record.gt is None:
+        return None
+    gt = _thin(record.gt, record.digests[0], facts, "ground truth", record.shape)
+    if gt is None:
+        return None
+    pred = region = None
+    if record.pred is not None:
+        pred = _thin(record.pred, record.digests[1], facts, "prediction", record.shape)
+    if record.region is not None:
+        region = _thin(record.region, record.region_digest, Facts(), "mask", record.shape)
+    if (record.pred and pred is None) or (record.region and region is None):
+        return None
+    return Maps(gt, pred, None if region is None else region == 0)
+
+
+def _thin(path: str, digest: str | None, facts: Facts, side: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """The pixels of the picture in one file; None where it cannot be read piece by piece. Raises Unavailable."""
+    try:
+        file = open_pieces(located(path), facts.labels)
+        if file is None:
+            return None
+        if file.shape != shape or (digest is not None and digest_of_file(located(path)) != digest):
+            raise Unavailable(f"its {side} has changed since it was counted")
+        rows, columns = _every_nth(*shape)
+        raw, thin = file.floats and bool(facts.scores) and side == "prediction", list[NDArray[Any]]()
+        at = list[NDArray[np.int64]]()
+        for box in boxes(shape, [file.pieces.chunk], PIECE):
+            inside = [np.flatnonzero((x >= s.start) & (x < s.stop)) for x, s in zip((rows, columns), box, strict=True)]
+            if all(x.size for x in inside):
+                part = file.samples(box) if raw else file.part(box).array
+                r, c = (x[i] - s.start for x, i, s in zip((rows, columns), inside, box, strict=True))
+                thin.append(part[r[:, None], c].ravel())
+                at.append((inside[0][:, None] * columns.size + inside[1]).ravel())
+    except DataError as error:
+        raise Unavailable(f"its {side} cannot be read any more: {error.message}") from None
+    return np.concatenate(thin)[np.argsort(np.concatenate(at))].reshape(rows.size, columns.size)
 
 
 def _planes(array: NDArray[Any]) -> NDArray[Any]:
