@@ -109,3 +109,16 @@ def test_arrays_are_counted_as_files_are() -> None:
     gt, pred = blobs(0, 2)
     meter.update(gt == 1, pred == 1, image="a")
     assert meter.value("assd") == mm.assd(gt == 1, pred == 1)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_a_missing_map_of_scores_is_a_miss(kind: type, tmp_path: Path) -> None:
+    pairs = [blobs(i, 2) for i in range(3)]
+    most = 255 if kind is np.uint8 else 1
+    noise = np.random.default_rng(1).random(pairs[0][0].shape) * 0.4
+    gt, pred = saved(tmp_path, [(g, ((p * 0.5 + noise) * most).astype(kind)) for g, p in pairs])
+    (pred / "01.npy").unlink()
+    done = mm.evaluate(gt, pred, ["hausdorff", "cl_dice"], missing="empty")
+    assert done.facts.scores and done.value("hausdorff", image="01") == math.inf
+    assert done.value("cl_dice", image="01") == 0
+    assert done.value("hausdorff", image="00") == mm.hausdorff(pairs[0][0] == 1, pairs[0][1] == 1)

@@ -302,7 +302,7 @@ def _shapes(plan: Plan, gt: LabelMap, pred: LabelMap | None, region: Region, cou
     if not plan.shapes:
         return {}
     labels = np.unique(counts.a), np.unique(counts.b)
-    scored = None
+    scored = plan.threshold if pred is None else None  # the other predictions may be maps of scores
     if pred is not None and pred.array.dtype.kind == "u" and pred.array.dtype.itemsize <= 2:
         scored = plan.threshold * GREATEST[pred.array.dtype.newbyteorder("=")]
     task = plan.task if plan.foreground == FOREGROUND else "binary"
