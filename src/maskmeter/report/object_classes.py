@@ -68,6 +68,7 @@ def render(found: Findings) -> str | None:
         bars=[m.bounds == (0.0, 1.0) for m in metrics],
         groups=[g for g in groups if g.lines],
         quality=tuple(metrics) == QUALITY,
+        strict=rules_of(found.evaluation.facts).strict,
         interval=any(x.values and math.isfinite(x.values[0].low) for x in lines.values()),
         left_out=len(every) - len(lines),
         at=AT,

@@ -102,6 +102,7 @@ def render(found: Findings) -> str | None:
         at=AT,
         metric=found.headline,
         panoptic=found.panoptic,
+        strict=rules_of(found.evaluation.facts).strict,
         colors={k: words.colour(c) for k, c in FATES.items()},
         crowd=found.crowds,
         void=found.void,
