@@ -61,7 +61,8 @@ def default_metrics(facts: Facts | None = None) -> list[Metric[Any, Any]]:
     if facts.task == "panoptic":
         return [METRICS[q].at(**at) for at in ({}, {"among": "things"}, {"among": "stuff"}) for q in QUALITY]
     if Overlap.name in statistics_of(facts):
-        ranged = [m for m in METRICS.values() if m.statistic == Overlap.name and "iou" in m.defaults and not m.complete]
+        overlaps = [m for m in METRICS.values() if m.statistic == Overlap.name and "iou" in m.defaults]
+        ranged = [m for m in overlaps if not m.complete and m.at(iou=0.5).complete]
         single = [m for m in METRICS.values() if m.statistic == Overlap.name and m.complete and not m.needs]
         return [*(m.at(iou=iou) for iou in (0.5, 0.75, 0.9) for m in ranged), *single]
     return [m for m in METRICS.values() if m.statistic in statistics_of(facts) and m.complete]
