@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from maskmeter.evaluation import Evaluation
 from maskmeter.metrics import METRICS
+from maskmeter.metrics._metric import REQUIRED
 from maskmeter.statistics import overlap_sums
 from maskmeter.statistics._sums import ExactSums, exact_sums
 from maskmeter.statistics.overlap import Overlap
 
+NEEDED = {"iou": 0.5, "width": 0.02}
 METRICS_OF_OBJECTS = [
-    str(m if m.complete else m.at(iou=0.5))
+    str(m.at(**{name: NEEDED[name] for name, default in m.defaults.items() if default is REQUIRED}))
     for m in METRICS.values()
     if m.statistic == "overlap" and m.formula.__module__.startswith("maskmeter.")
 ]  # fmt: skip
