@@ -51,11 +51,16 @@ struct Weighted {
 
 }  // namespace detail
 
+// Room is made for the rows that there are, and no more: of a large surface they are kept by the million.
 inline Tally tally(std::vector<detail::Plain> a) {
     detail::sort_by_distance(a);
+    const auto begins = [&](std::size_t i) { return i == 0 || a[i].distance != a[i - 1].distance; };
+    std::size_t rows = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) rows += begins(i);
     Tally out;
-    for (const auto& x : a) {
-        if (out.distance.empty() || out.distance.back() != x.distance) out.distance.push_back(x.distance), out.count.push_back(0);
+    out.distance.reserve(rows), out.count.reserve(rows);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (begins(i)) out.distance.push_back(a[i].distance), out.count.push_back(0);
         ++out.count.back();
     }
     return out;
@@ -63,18 +68,21 @@ inline Tally tally(std::vector<detail::Plain> a) {
 
 inline Tally tally(std::vector<detail::Weighted> a) {
     detail::sort_by_distance(a);
-    Tally out;
     const auto lighter = [](const auto& x, const auto& y) { return x.weight < y.weight; };
     for (auto i = a.begin(); i != a.end();) {
         auto end = i;
         while (end != a.end() && end->distance == i->distance) ++end;
         if (!std::is_sorted(i, end, lighter)) std::sort(i, end, lighter);
-        for (auto from = i; i != end; ++i) {
-            if (i == from || i->weight != out.weight.back()) {
-                out.distance.push_back(i->distance), out.weight.push_back(i->weight), out.count.push_back(0);
-            }
-            ++out.count.back();
-        }
+        i = end;
+    }
+    const auto begins = [&](std::size_t i) { return i == 0 || a[i].distance != a[i - 1].distance || a[i].weight != a[i - 1].weight; };
+    std::size_t rows = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) rows += begins(i);
+    Tally out;
+    out.distance.reserve(rows), out.weight.reserve(rows), out.count.reserve(rows);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (begins(i)) out.distance.push_back(a[i].distance), out.weight.push_back(a[i].weight), out.count.push_back(0);
+        ++out.count.back();
     }
     return out;
 }
