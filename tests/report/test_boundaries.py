@@ -18,6 +18,7 @@ from maskmeter.report.far_cases import deciding, ranked
 from maskmeter.report.figure import Run
 from maskmeter.report.figures import figures as all_figures
 from maskmeter.report.findings import Findings
+from maskmeter.report.pictures import masks_of
 from report.page_parser import Parsed
 
 
@@ -90,3 +91,24 @@ def test_outlines_close_and_colours_run_from_end_to_end() -> None:
     assert sum(len(line) - 1 for line in lines) == around, "one point on each side of a pixel that is a border"
     assert color(0.0, 5.0) != color(5.0, 5.0) == color(7.0, 5.0) == color(np.inf, 0.0)
     assert len({GROUND, ONE, BOTH}) == 3
+
+
+def test_surfaces_too_large_for_a_picture_are_named(bodies_run: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
+    worst = ranked(bodies_run, deciding(bodies_run))[:6]
+    most = sorted(c.elements for c in worst)[-2]
+    left_out = [c for c in worst if c.elements > most]
+    monkeypatch.setattr("maskmeter.report.boundaries.LARGEST", most)
+    page = Parsed(to_html(bodies_run))
+    assert left_out
+    assert f"Not pictured, as the surfaces have more than {most:,} elements: class" in page.text
+    assert all(f"class {c.title} in {c.image} ({c.elements:,})" in page.text for c in left_out)
+    assert "maskmeter explain with hausdorff(percentile=95), --class and --image says what decides there" in page.text
+
+
+def test_masks_are_the_same_in_pieces(bodies_run: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ranked(bodies_run, deciding(bodies_run))[1]
+    record = bodies_run.records[case.image]
+    whole = masks_of(record, bodies_run.facts, case.class_)
+    monkeypatch.setattr("maskmeter.report.pictures.PIECE", 4 * 24 * 30 * 4)  # four slices of six, then two
+    for a, b in zip(whole, masks_of(record, bodies_run.facts, case.class_), strict=True):
+        assert a.any() and (a == b).all()

@@ -18,7 +18,7 @@ from ..statistics.surface import Surface
 from . import words
 from .curves import INTERVAL
 from .cuts import RAMP, drawn
-from .far_cases import Case, deciding, needs, opened, peak, ranked, said, unit_of, values_at, worst
+from .far_cases import LARGEST, Case, deciding, needs, opened, peak, ranked, said, unit_of, values_at, worst
 from .figure import Figure, Run
 from .findings import Findings
 from .page import fill
@@ -63,7 +63,8 @@ def render(found: Findings) -> str | None:
     e = found.evaluation
     metric, unit = deciding(e), unit_of(e)
     cases = ranked(e, metric) if metric else []
-    shown = [_shown(found, case, metric, unit) for case in worst(cases, PICTURED, EMPTY)] if metric else []
+    fit = [c for c in cases if c.elements <= LARGEST]
+    shown = [_shown(found, case, metric, unit) for case in worst(fit, PICTURED, EMPTY)] if metric else []
     plots = [(f.drawing, f.name) for f in figures([Run(found)])]
     return fill(
         "boundaries.html",
@@ -72,6 +73,8 @@ def render(found: Findings) -> str | None:
         unit=unit,
         pictures=[s for s in shown if s.picture],
         problem=next((s.problem for s in shown if s.problem), ""),
+        large=[c for c in worst(cases, PICTURED, EMPTY) if c.elements > LARGEST],
+        largest=LARGEST,
         cases=cases[:LISTED],
         total=len(cases),
         empty=sum(math.isinf(c.value) for c in cases),

@@ -19,16 +19,22 @@ from ..statistics.shape import Need
 from ..statistics.surface import Surface, Volumes, volumes
 from .pictures import Unavailable, masks_of
 
+LARGEST = 2_000_000  # elements of both surfaces that a picture is made of: each takes some hundred bytes
+
 
 @dataclass(frozen=True)
 class Case:
-    """A class in an image: its value, and the shares of the surfaces of both sides that lie beyond it."""
+    """A class in an image: its value, the shares of both surfaces that lie beyond it, and how many elements these have.
+
+    Elements of a surface whose other side is empty were not counted, and are 0.
+    """
 
     image: str
     class_: int
     title: str | None
     value: float
     beyond: tuple[float, float]
+    elements: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,8 @@ def ranked(evaluation: Evaluation, metric: Metric[Any, Any], image: str | None =
                 if value > 0:  # undefined and 0 are not apart
                     title = titles[k] if len(titles) > 1 or titles[0] is not None else None
                     beyond = (_beyond(s, "gt", k, value), _beyond(s, "pred", k, value))
-                    out.append(Case(name, int(s.classes[k]), title, value, beyond))
+                    elements = int(s.gt[k].count.sum() + s.pred[k].count.sum())
+                    out.append(Case(name, int(s.classes[k]), title, value, beyond, elements))
     return sorted(out, key=lambda c: (-c.value, c.image, c.class_))
 
 

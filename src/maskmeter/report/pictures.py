@@ -222,14 +222,18 @@ def masks_of(record: Record, facts: Facts, class_: int) -> tuple[NDArray[np.bool
         values, at = distinct(labels)
         return facts.reading.class_of(values.astype(np.int64))[at].reshape(labels.shape)
 
-    gt = kinds(maps.gt)
-    counted = gt != VOID
+    gt, pred, counted = (np.zeros(maps.gt.shape, bool) for _ in range(3))
+    step = max(1, PIECE // 4 * len(gt) // gt.size)  # piece by piece: classes take eight bytes a pixel
+    for part in (slice(at, at + step) for at in range(0, len(gt), step)):
+        truth = kinds(maps.gt[part])
+        gt[part], counted[part] = truth == class_, truth != VOID
+        if maps.pred is not None and not facts.scores:
+            pred[part] = kinds(maps.pred[part]) == class_
+    if maps.pred is not None and facts.scores:  # all at once: whether they are logits shows in the whole
+        pred = _reached(maps.pred, facts) == class_
     if maps.left_out is not None:
         counted &= ~maps.left_out
-    if maps.pred is None:
-        return gt == class_, np.zeros(gt.shape, bool), counted
-    pred = _reached(maps.pred, facts) if facts.scores else kinds(maps.pred)
-    return gt == class_, pred == class_, counted
+    return gt, pred, counted
 
 
 def places(labels: NDArray[Any], facts: Facts, classes: NDArray[np.int64]) -> Places:
