@@ -102,7 +102,7 @@ def test_surfaces_too_large_for_a_picture_are_named(bodies_run: Evaluation, monk
     assert left_out
     assert f"Not pictured, as the surfaces have more than {most:,} elements: class" in page.text
     assert all(f"class {c.title} in {c.image} ({c.elements:,})" in page.text for c in left_out)
-    assert "maskmeter explain with hausdorff(percentile=95), --class and --image says what decides there" in page.text
+    assert "maskmeter explain with hausdorff(percentile=95) , --class and --image says what decides there" in page.text
 
 
 def test_masks_are_the_same_in_pieces(bodies_run: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
