@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import maskmeter as mm
 from frail import Deadly, Frail
 from maskmeter import execution, run
 from maskmeter.counting import Job
+from maskmeter.engines import Engine
 from maskmeter.execution import count_all
 from maskmeter.records import Memory
 from maskmeter.run import evaluate
@@ -135,6 +137,30 @@ def test_a_batch_that_hangs_is_counted_by_another_worker(tmp_path: Path, monkeyp
     count_all(jobs(8), Frail(tmp_path, slow_once=frozenset({"0005"})), records, "processes", 2)
     assert counted(records) == [j.name.encode() for j in jobs(8)]
     assert time.monotonic() - started < 300
+
+
+def test_answers_that_never_come_keep_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that was under way is lost without a word: second copies are counted, and then all the rest."""
+    monkeypatch.setattr(execution, "LATE_SECONDS", 0.1)
+    sent, tended = [], []
+
+    class Mute(Executor):
+        def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+            future = Future()
+            sent.append(args)
+            if len(sent) > execution.DEPTH:
+                future.set_result(fn(*args, **kwargs))
+            return future
+
+    @contextmanager
+    def mute(spec: object, workers: int | None) -> Generator[Engine]:
+        yield Engine(Mute(), 1, tend=lambda: tended.append(len(sent)))
+
+    monkeypatch.setattr(execution, "engine", mute)
+    records = Memory()
+    count_all(jobs(40), Frail(tmp_path), records, "mute", 1)
+    assert counted(records) == [j.name.encode() for j in jobs(40)]
+    assert tended[0] == execution.DEPTH
 
 
 def test_an_error_of_the_program_is_not_sent_again(tmp_path: Path) -> None:

@@ -37,12 +37,14 @@ class Engine:
     """An executor, how many batches it works on at a time, and how long a batch should take.
 
     renew  makes another executor where this one breaks as a whole when a worker dies; None where that is the user's
+    tend   called while nothing is answered: brings workers back that are gone for good
     """
 
     executor: Executor
     workers: int
     seconds: float = FAR
     renew: Callable[[], Executor] | None = None
+    tend: Callable[[], None] | None = None
 
 
 def is_loss(error: BaseException) -> bool:
@@ -136,7 +138,8 @@ def _dask(address: str, workers: int) -> Generator[Engine]:
                     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
             client.register_plugin(Deaf())
-            yield Engine(client.get_executor(), workers)
+            # A nanny whose worker dies while it starts gives up; with the last one nothing would be answered any more.
+            yield Engine(client.get_executor(), workers, tend=lambda: cluster.scale(workers))
         return
     try:
         client = distributed.Client(f"tcp://{address}", timeout="5s", set_as_default=False)

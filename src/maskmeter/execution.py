@@ -113,14 +113,13 @@ class _Sink:
 
 @dataclass(eq=False)
 class _Batch:
-    """Jobs that travel together: how often they were lost, whether they go alone, and whether an answer is in."""
+    """Jobs that travel together: how often they were lost, whether they go alone, and how many are under way."""
 
     jobs: list[Job]
     lost: int = 0
     alone: bool = False
     sent: float = 0.0
     copies: int = 0
-    answered: bool = False
 
 
 @dataclass
@@ -160,6 +159,8 @@ class _Dispatch:
             try:
                 future = self._ready.get(timeout=1.0)
             except Empty:
+                if self._engine.tend:
+                    self._engine.tend()
                 if len(self._flying) < self._room or all(map(self._pace.is_late, self._flying.values())):
                     self._send_late_ones()
                 continue
@@ -172,7 +173,7 @@ class _Dispatch:
             if (batch := self._next()) is None:
                 break
             self._submit(batch)
-        return any(not b.answered for b in self._flying.values())
+        return bool(self._flying)
 
     @property
     def _room(self) -> int:
@@ -209,8 +210,6 @@ class _Dispatch:
 
     def _answered(self, batch: _Batch, future: Future[Answer]) -> None:
         batch.copies -= 1
-        if batch.answered:
-            return
         try:
             results = future.result()
         except BaseException as error:
@@ -219,9 +218,9 @@ class _Dispatch:
             if not batch.copies:
                 self._lost(batch, error)
             return
-        batch.answered = True
         for other in [copy for copy, of in self._flying.items() if of is batch]:
-            other.cancel()  # if it did not begin yet
+            other.cancel()  # if it did not begin yet; its answer may never come, so it keeps nothing waiting
+            del self._flying[other]
         self._pace.see(batch)
         self._sink.take(results)
 
@@ -246,5 +245,5 @@ class _Dispatch:
     def _send_late_ones(self) -> None:
         """With nothing else to do, or where nothing is answered any more, a second copy of what takes far too long."""
         for batch in {id(b): b for b in self._flying.values()}.values():
-            if batch.copies == 1 and not batch.answered and self._pace.is_late(batch):
+            if batch.copies == 1 and self._pace.is_late(batch):
                 self._submit(batch)
