@@ -304,6 +304,13 @@ def test_explain_shows_the_matches_and_how_the_number_follows(tmp_path: Path) ->
         assert main(["explain", str(run), "pq"]) == 0
         assert main(["explain", str(run), "object_recall(iou=0.5:0.6)"]) == 0
     tables = [part.splitlines() for part in text.getvalue().split("\n\n") if part.startswith("matches")]
+    text = io.StringIO()
+    with redirect_stdout(text):
+        for metric in ("pq", "splits", "merges", "voi_split"):
+            assert main(["explain", str(run), metric, "--image", "a"]) == 0
+    said = text.getvalue()
+    assert "\n".join(tables[0]) in said, "of the only image the same counts as of all"
+    assert all(x in said for x in ("pieces of them", "objects in them", "voi_split = sum of n log2(a / n) / N"))
     for line in (x.split() for x in tables[0][2:-1]):
         tp, fp, fn, total, value = map(float, line[2:])
         assert abs(total / (tp + fp / 2 + fn / 2) - value) < 1e-4

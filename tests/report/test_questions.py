@@ -12,6 +12,7 @@ import pytest
 
 from maskmeter.comparison import compare
 from maskmeter.evaluation import Evaluation
+from maskmeter.fates import fates
 from maskmeter.report import all_images, to_html, write_report
 from maskmeter.report.findings import Findings
 from maskmeter.run import evaluate
@@ -41,6 +42,13 @@ def test_objects_are_counted(cells_run: Evaluation) -> None:
     said = re.search(r"Of ([\d,]+) objects ([\d,]+) are missed", text)
     assert said
     assert f"{said[1]} in the ground truth" in text
+    for one, side, fate in (("prediction", "gt", "missed"), ("object", "pred", "hallucinated")):
+        of = [f for f in fates(cells_run.statistic("overlap"), 0.5) if (f.side, f.fate) == (side, fate)]
+        alone = sum(f.iou == 0 for f in of)
+        verb = "overlaps" if alone == 1 else "overlap"
+        apart = f"{alone} {verb} no {one}, {len(of) - alone} one too little"
+        assert re.search(rf"{len(of)} (is|are) {fate} \({apart}\)", text), "badly drawn is not invented"
+        assert text.count(apart) == 2, "in the section too"
 
 
 def test_a_better_run_is_called_better(arrays: Make) -> None:

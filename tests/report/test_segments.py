@@ -72,6 +72,18 @@ def test_headlines_speak_of_things_and_stuff(run: Evaluation) -> None:
     for label, metric in (("Panoptic quality (PQ)", "pq"), ("PQ, things", "pq(among=things)")):
         assert f"{label} {words.figure(run.value(metric))}" in text
     assert "1 class without an object on either side is left out" in text
+    means = [words.figure(run.value(m)) for m in ("sq", "rq")]
+    assert f"SQ {means[0]} and RQ {means[1]}, need not multiply to it." in text
+    assert "the mean over classes, at IoU 0.5; of all together 4 of 6, 0.667" in text
+
+
+def test_a_class_without_a_match_counts_nothing_and_this_is_said(tmp_path: Path) -> None:
+    lost = evaluate(side(tmp_path, "gt", 0, ()), side(tmp_path, "pred", 1, (300, 70_000)))
+    page = Parsed(to_html(lost))
+    sky = words.figure(lost.value("sq", class_="sky"))
+    assert f"1 of 2 classes have no match and count 0; of the others SQ is {sky}" in page.text
+    assert "the mean over classes, 0 for one without a match" in page.text
+    assert rows(page)["car"][:2] == ["0.000", "–"], "an interval without a width says nothing"
 
 
 def test_segments_have_cut_outs_as_long_as_their_files_are_those_that_were_counted(

@@ -12,8 +12,10 @@ from ..columns import among
 from ..elsewhere import DETECTIONS, Elsewhere, elsewhere
 from ..errors import UsageError, printable
 from ..evaluation import Evaluation
+from ..fates import parts_of_gt, parts_of_pred
 from ..metrics import Metric, parse
 from ..metrics.instances import QUALITY, RATES, tallies
+from ..metrics.partitions import partition
 from ..rows import Row
 from ..statistics.confusion import Confusion
 from ..statistics.overlap import Overlap
@@ -49,15 +51,15 @@ def command(run: Path, metric: str, class_: str | None, image: str | None, versu
     lines = [f"{made}: {made.summary}", ""]
     if image is not None:
         value = evaluation.value(made, class_=class_, image=image)
-        click.echo("\n".join([*lines, f"{printable(image)}: {number(value)}", *_far(evaluation, made, class_, image)]))
+        lines += [f"{printable(image)}: {number(value)}", *_far(evaluation, made, class_, image)]
+        click.echo("\n".join([*lines, *_behind(evaluation, made, class_, image)]))
         return
     rows = _of_class(evaluation.rows(), made, class_)
     lines += [_values(rows), "", *_left_out(evaluation, rows)]
     if made.statistic == Confusion.name:
         lines += ["", _counts(evaluation, class_)]
     lines += _far(evaluation, made, class_)
-    if made.statistic == Overlap.name and (found := _matches(evaluation, made, class_)):
-        lines += ["", found]
+    lines += _behind(evaluation, made, class_)
     lines += ["", *dict.fromkeys(printable(r.signature) for r in rows)]
     click.echo("\n".join(lines))
 
@@ -178,15 +180,65 @@ def _left_out(e: Evaluation, rows: list[Row]) -> list[str]:
     return lines
 
 
-def _matches(e: Evaluation, metric: Metric[Any, Any], class_: str | None) -> str:
-    """The matches behind the pooled value of a metric that counts them, and how it follows."""
-    o: Overlap = e.statistic(Overlap.name)
+def _behind(e: Evaluation, metric: Metric[Any, Any], class_: str | None, image: str | None = None) -> list[str]:
+    """What is counted of objects: all images together, or one of them."""
+    if metric.statistic != Overlap.name:
+        return []
+    o, at = e.statistic(Overlap.name), ()
+    if image is not None:
+        o, at = next((stack, (names.index(image),)) for names, stack in e.stacks(Overlap.name) if image in names)
+    said = _matches(e, metric, class_, o, at) or _parts(e, metric, class_, o, at) or _pairs(metric, o, at)
+    return ["", said] if said else []
+
+
+def _parts(e: Evaluation, metric: Metric[Any, Any], class_: str | None, o: Overlap, at: tuple[int, ...]) -> str:
+    """Behind splits and merges: the objects of both sides, those that hold several, and how many these hold."""
+    if metric.name not in ("splits", "merges"):
+        return ""
+    share = {**metric.defaults, **dict(metric.params)}["share"]
+    split = metric.name == "splits"
+    held, total = (parts_of_gt(o, share), o.total_gt) if split else (parts_of_pred(o, share), o.total_pred)
+    several = held >= 2
+    sums = o.total_gt(np.ones_like(o.gt_id)), o.total_pred(np.ones_like(o.pred_id)), total(1 * several)
+    columns = np.stack([np.asarray(x)[at] for x in (*sums, total(held * several))], axis=-1)
+    titles = [t or "" for t in e.titles(metric)][: o.classes.size]
+    lines = [
+        [title, *(f"{int(n):,}" for n in counts)]
+        for title, counts in zip(titles, columns.tolist(), strict=True)
+        if class_ in (None, title) and any(counts)
+    ]
+    header = ["class", "objects", "predictions", metric.name, "pieces of them" if split else "objects in them"]
+    return text_table(header, lines)
+
+
+def _pairs(metric: Metric[Any, Any], o: Overlap, at: tuple[int, ...]) -> str:
+    """Behind the variation of information: its pixels, the pairs of segments that share some, and the sum over them."""
+    given = {"voi_split": "a", "voi_merge": "b"}.get(metric.name)
+    if given is None or not o.disjoint:
+        return ""
+    o = o.without_crowds
+    p = partition(o, {**metric.defaults, **dict(metric.params)}["background"])
+    sums = (
+        o.total(p.pixels, np.arange(o.images)),
+        o.total(np.ones_like(p.n), p.image),
+        o.total(p.n * np.log2(getattr(p, given) / p.n), p.image),
+    )
+    pixels, pairs, bits = (float(np.asarray(x)[at]) for x in sums)
+    table = text_table(
+        ["pixels N", "pairs of segments", "sum in bits"], [[f"{pixels:,.0f}", f"{pairs:,.0f}", number(bits)]]
+    )
+    of = "segment of the ground truth" if given == "a" else "predicted segment"
+    return f"{table}\n{metric.name} = sum of n log2({given} / n) / N: n pixels of a pair, {given} of its {of}"
+
+
+def _matches(e: Evaluation, metric: Metric[Any, Any], class_: str | None, o: Overlap, of: tuple[int, ...]) -> str:
+    """The matches behind the value of a metric that counts them, and how it follows."""
     titles = [t or "" for t in e.titles(metric.at(among=None) if among(metric) else metric)][: o.classes.size]
     lines: list[list[str]] = []
     counted = tallies(e.asked(metric), o)
     for at, t in counted:
-        columns = np.stack([t.tp, t.fp, t.fn, t.score], axis=-1).tolist()
-        values = e.asked(metric.at(iou=at)).values(o).tolist()
+        columns = np.stack([t.tp, t.fp, t.fn, t.score], axis=-1)[of].tolist()
+        values = e.asked(metric.at(iou=at)).values(o)[of].tolist()
         for title, (tp, fp, fn, score), value in zip(titles, columns, values, strict=True):
             outside = among(metric) and value != value  # of things, stuff
             if (class_ is None or title == class_) and (tp or fp or fn) and not outside:

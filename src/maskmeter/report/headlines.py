@@ -32,6 +32,7 @@ from ..metrics import (
     sq,
 )  # fmt: skip
 from ..metrics.instances import SUMMED
+from ..objects import rules_of
 from ..rows import Over
 from ..statistics.overlap import STUFF, THING
 from . import words
@@ -77,16 +78,32 @@ def headlines(found: Findings) -> Iterator[Headline]:
 def _of_segments(found: Findings) -> Iterator[Headline]:
     """PQ with its factors, of all classes and of things and stuff where the file says which is which."""
     kinds = [k for k, of in (("things", THING), ("stuff", STUFF)) if (found.overlap.thing == of).any()]
-    notes = {"pq": "SQ times RQ of each class, then the mean", "sq": "how well matched segments are drawn",
-             "rq": "how many are found and not invented"}  # fmt: skip
+    notes = {"pq": "SQ times RQ of each class, then the mean over classes",
+             "sq": f"how well matched segments are drawn, the mean over classes{_zeros(found)}",
+             "rq": "how many are found and not invented, the mean over classes"}  # fmt: skip
     titles = {"pq": "Panoptic quality", "sq": "Segmentation quality", "rq": "Recognition quality"}
     for m in (pq, sq, rq):
         yield _headline(found, f"{titles[m.name]} ({m.name.upper()})", m, "pooled", notes[m.name])
-    yield _headline(found, "Segments found (recall)", FOUND, "pooled", f"the mean over classes, at IoU {AT:g}")
+    yield _headline(found, "Segments found (recall)", FOUND, "pooled", _of_all(found))
     for kind in kinds:
         for m in (pq, sq, rq):
             label = f"{m.name.upper()}, {kind}"
             yield _headline(found, label, m.at(among=kind), "pooled", f"the classes that are {kind}")
+
+
+def _zeros(found: Findings) -> str:
+    """That classes without a match count 0 in the mean, where there are such."""
+    values = [found.rows[str(sq), t, "pooled"].value for t in found.evaluation.titles(sq) if t]
+    return ", 0 for one without a match" if 0 in values else ""
+
+
+def _of_all(found: Findings) -> str:
+    """That recall is a mean over classes, and what is found of all segments together."""
+    m = match(found.overlap, AT, rules_of(found.evaluation.facts))
+    hit = np.unique(m.gt).size
+    all_ = hit + m.missed.size
+    share = words.figure(hit / all_ if all_ else math.nan)
+    return f"the mean over classes, at IoU {AT:g}; of all together {words.count(hit)} of {words.count(all_)}, {share}"
 
 
 def _of_detections(found: Findings) -> Iterator[Headline]:
@@ -95,8 +112,9 @@ def _of_detections(found: Findings) -> Iterator[Headline]:
         if m.name in ("ap", "ap50"):
             what = "the mean over ten IoU thresholds" if m.name == "ap" else "at IoU 0.5"
             yield _headline(found, NAMES[m.name], m, "pooled", f"{what}, then over classes")
-    yield _headline(found, "Objects found (recall)", FOUND, "pooled", f"at IoU {AT:g}, whatever their scores")
-    yield _headline(found, "Predictions right (precision)", RIGHT, "pooled", f"at IoU {AT:g}, whatever their scores")
+    note = f"at IoU {AT:g}, whatever their scores{_mean(found)}"
+    yield _headline(found, "Objects found (recall)", FOUND, "pooled", note)
+    yield _headline(found, "Predictions right (precision)", RIGHT, "pooled", note)
 
 
 def _of_precisions(found: Findings) -> Iterator[Headline]:
@@ -117,25 +135,23 @@ def _of_objects(found: Findings) -> Iterator[Headline]:
     o = found.overlap
     m = match(o, AT)
     objects, predicted = int((o.gt_crowd == 0).sum()), m.pred.size + m.spurious.size
-    hit = words.count(np.unique(m.gt).size)
+    hit, at = words.count(np.unique(m.gt).size), f"at IoU {AT:g}{_mean(found)}"
     yield _headline(
         found,
         "Objects found (recall)",
         FOUND,
         "pooled",
-        f"{hit} of {words.many(objects, 'object')} in the ground truth, at IoU {AT:g}",
+        f"{hit} of {words.many(objects, 'object')} in the ground truth, {at}",
     )
     yield _headline(
         found,
         "Predictions right (precision)",
         RIGHT,
         "pooled",
-        f"{words.count(m.pred.size)} of {words.many(predicted, 'predicted object')} match one, at IoU {AT:g}",
+        f"{words.count(m.pred.size)} of {words.many(predicted, 'predicted object')} match one, {at}",
     )
-    yield _headline(found, "Object F1", BOTH, "pooled", "recall and precision in one number")
-    yield _headline(
-        found, "Panoptic quality", pq, "pooled", "found, and well drawn: F1 times the mean IoU of the matches"
-    )
+    yield _headline(found, "Object F1", BOTH, "pooled", f"recall and precision in one number, {at}")
+    yield _headline(found, "Panoptic quality", pq, "pooled", _factors(found))
     yield _headline(found, "Mean IoU of the matches", mean_matched_iou, "pooled", "how well found objects are drawn")
     for label, m, note in (
         ("Split objects", splits, "objects that two predictions or more mostly lie on, matched or not"),
@@ -145,6 +161,19 @@ def _of_objects(found: Findings) -> Iterator[Headline]:
     yield _headline(
         found, "Count error", count_error, "pooled", f"{words.count(predicted)} predicted, {words.count(objects)} there"
     )
+
+
+def _mean(found: Findings) -> str:
+    """That a rate of objects with classes is a mean over them, and no share of all objects."""
+    return "" if found.overlap.binary else "; the mean over classes"
+
+
+def _factors(found: Findings) -> str:
+    """What panoptic quality is the product of: F1 and the mean IoU of matches that exceed the IoU, not reach it."""
+    if not found.overlap.binary:
+        return f"SQ times RQ of each class, then the mean; only an IoU of more than {AT:g} is a match here"
+    f1, drawn = (words.figure(found.evaluation.value(m)) for m in (rq, sq))
+    return f"F1 {f1} times mean IoU {drawn} of the matches, which here have an IoU of more than {AT:g}"
 
 
 def _of_scores(found: Findings) -> Iterator[Headline]:

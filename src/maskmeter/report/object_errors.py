@@ -29,11 +29,13 @@ CONFUSED, OF_PAIR = 8, 3  # pairs of classes taken for one another, and objects 
 
 # Which objects are shown of each kind: their side and their fate.
 KINDS: tuple[tuple[str, str, str, str], ...] = (
-    ("missed", "gt", "Missed", "objects of the ground truth that no prediction found"),
-    ("hallucinated", "pred", "Hallucinated", "predictions that found no object"),
+    ("missed", "gt", "Missed", "objects of the ground truth that no prediction matches"),
+    ("hallucinated", "pred", "Hallucinated", "predictions that match no object"),
     ("split", "gt", "Split", "objects that match nothing and that two predictions or more mostly lie on"),
     ("merged", "pred", "Merged", "predictions that match nothing and that two objects or more mostly lie in"),
 )
+
+APART = ("missed", "hallucinated")  # fates of which it is said how many overlap nothing
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,15 @@ def render(found: Findings) -> str | None:
         return None
     fated, confused = _largest(found.evaluation)
     kinds = [
-        Kind(fate, title, text, fated.total[side, fate], _cutouts(found, fated.objects[side, fate]))
+        Kind(
+            fate,
+            title,
+            text + (f": {apart(found, side, total, fated.alone[side, fate])}" if fate in APART else ""),
+            total,
+            _cutouts(found, fated.objects[side, fate]),
+        )
         for fate, side, title, text in KINDS
-        if fated.total[side, fate]
+        if (total := fated.total[side, fate])
     ]
     if not kinds:
         return None
@@ -129,6 +137,24 @@ def fates_by_image(e: Evaluation) -> Iterator[Counter[tuple[str, str]]]:
         yield from counted
 
 
+def fates_of_all(e: Evaluation) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+    """How many objects of each side have each fate, and how many of them overlap nothing of their class."""
+    counted, alone = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for _, stack in e.stacks(Overlap.name):
+        for f in _fates(e, stack):
+            counted[f.side, f.fate] += 1
+            alone[f.side, f.fate] += not f.iou
+    return counted, alone
+
+
+def apart(found: Findings, side: str, total: int, alone: int) -> str:
+    """How those without a match differ: what overlaps nothing is invented or overlooked, the rest is badly drawn."""
+    other = ("prediction" if side == "gt" else "object") + ("" if found.overlap.binary else " of the class")
+    taken = "" if found.overlap.disjoint else ", or one that another matches"
+    verb = "overlaps" if alone == 1 else "overlap"
+    return f"{words.count(alone)} {verb} no {other}, {words.count(total - alone)} one too little{taken}"
+
+
 def wrong(e: Evaluation) -> Iterator[bool]:
     """Image by image, whether an object went wrong in a way that the section shows."""
     return (any(n[side, fate] for fate, side, _, _ in KINDS) for n in fates_by_image(e))
@@ -140,16 +166,18 @@ Named = tuple[str, Fate]
 
 @dataclass(frozen=True)
 class Largest:
-    """The largest objects of some kinds, and how many there are of each."""
+    """The largest objects of some kinds, how many there are of each, and how many of them overlap nothing."""
 
     kept: int
     total: Counter[Any] = field(default_factory=Counter[Any])
+    alone: Counter[Any] = field(default_factory=Counter[Any])
     objects: dict[Any, list[Named]] = field(default_factory=dict[Any, list[Named]])
 
     def add(self, kind: Any, found: list[Named]) -> None:
         """Take in more of a kind."""
         if found:
             self.total[kind] += len(found)
+            self.alone[kind] += sum(not f.iou for _, f in found)
             self.objects[kind] = nlargest(self.kept, [*self.objects.get(kind, ()), *found], key=lambda x: x[1].pixels)
 
 

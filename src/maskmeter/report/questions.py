@@ -7,7 +7,6 @@ evaluation cannot answer it says, with what would be needed.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -31,12 +30,13 @@ from ..metrics import (
     rq,
     sq,
 )
+from ..objects import rules_of
 from ..statistics.encounters import KINDS, Encounters
 from . import words
 from .confusion import confusable, mistakes
 from .findings import AT, FOUND, RIGHT, Findings
 from .gallery import choose
-from .object_errors import fates_by_image, wrong
+from .object_errors import apart, fates_of_all, wrong
 from .page import fill
 from .versus import named_runs
 
@@ -86,13 +86,18 @@ def _judge(found: Findings) -> Metric[Any, Any] | None:
 def _how_good(found: Findings) -> Iterator[str]:
     if found.panoptic:
         yield (
-            f"PQ is {_pooled(found, pq)}: the mean over classes of how well matched segments are drawn (SQ "
-            f"{_pooled(found, sq)}) times how many are found and not invented (RQ {_pooled(found, rq)})."
+            f"PQ is {_pooled(found, pq)}: of each class how well matched segments are drawn (SQ) times how many are "
+            "found and not invented (RQ), then the mean over classes."
+        )
+        yield (
+            f"So the means of the two, SQ {_pooled(found, sq)} and RQ {_pooled(found, rq)}, need not multiply to it"
+            f"{_unmatched(found)}."
         )
     elif found.objects:
+        mean = "" if found.overlap.binary else ", the mean over classes"
         yield (
             f"It finds {_pooled(found, FOUND, True)} of the objects, and {_pooled(found, RIGHT, True)} of what it "
-            f"predicts is one of them, at IoU {AT:g}."
+            f"predicts is one of them, at IoU {AT:g}{mean}."
         )
     elif found.class_curves:
         yield (
@@ -109,6 +114,17 @@ def _how_good(found: Findings) -> Iterator[str]:
         )
     if found.regions:
         yield from _of_pixels(found)
+
+
+def _unmatched(found: Findings) -> str:
+    """How the classes without a match count, where there are such."""
+    values = np.array([found.rows[str(sq), t, "pooled"].value for t in found.evaluation.titles(sq) if t])
+    values = values[~np.isnan(values)]
+    none = int((values == 0).sum())
+    if not none:
+        return ""
+    rest = f"; of the others SQ is {words.figure(float(values[values > 0].mean()))}" if none < values.size else ""
+    return f": {words.count(none)} of {words.many(values.size, 'class', 'classes')} have no match and count 0{rest}"
 
 
 def _of_pixels(found: Findings) -> Iterator[str]:
@@ -181,15 +197,20 @@ def _median(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
 
 
 def _wrong_objects(found: Findings) -> Iterator[str]:
-    n = sum(fates_by_image(found.evaluation), Counter[tuple[str, str]]())
+    n, alone = fates_of_all(found.evaluation)
     there = sum(k for (side, fate), k in n.items() if side == "gt" and fate != "crowd")
     predicted = sum(k for (side, _), k in n.items() if side == "pred")
     crowds = " that are no crowds" if n["gt", "crowd"] else ""
+    least = f"{'more than' if rules_of(found.evaluation.facts).strict else 'at least'} {AT:g}"
+    missed, invented = (
+        f"{words.count(n[of])} {'is' if n[of] == 1 else 'are'} {of[1]}"
+        + (f" ({apart(found, of[0], n[of], alone[of])})" if n[of] else "")
+        for of in (("gt", "missed"), ("pred", "hallucinated"))
+    )
     yield (
-        f"Of {words.many(there, 'object')}{crowds} {words.count(n['gt', 'missed'])} are missed, and without a match "
-        f"{words.count(n['gt', 'split'])} are split into several predictions and {words.count(n['gt', 'merged'])} are "
-        f"merged with another in one; of {words.many(predicted, 'prediction')} "
-        f"{words.count(n['pred', 'hallucinated'])} show nothing that is there."
+        f"Of {words.many(there, 'object')}{crowds} {missed}, and without a match {words.count(n['gt', 'split'])} are "
+        f"split into several predictions and {words.count(n['gt', 'merged'])} are merged with another in one; of "
+        f"{words.many(predicted, 'prediction')} {invented}. A match is an IoU of {least}."
     )
     sizes = [s for s in recall_by_size(found.overlap, AT) if s[3]]
     if len(sizes) > 1:
