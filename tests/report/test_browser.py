@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -261,3 +262,12 @@ def test_two_runs_of_objects_lie_side_by_side_and_fit_a_phone(
     assert quiet.run("document.documentElement.scrollWidth") <= 390
     assert quiet.run("document.querySelectorAll('#versus svg.plot').length") >= 3, "F1 by IoU, and recall by size twice"
     assert "F1" in quiet.run("document.querySelector('#versus').textContent")
+    # Images with missed objects of the largest quarter, most of them first.
+    quiet.run("document.getElementById('tab-all').click()")
+    largest = f"[...{PANEL}.querySelector('.by-size').options].at(-1)"
+    quiet.run(f"{{const e = {PANEL}.querySelector('.by-fate'); e.value = 'missed'; {CHANGE}}}")
+    quiet.run(f"{{const e = {PANEL}.querySelector('.by-size'); e.value = {largest}.value; {CHANGE}}}")
+    least = int(quiet.run(f"{largest}.textContent.match(/[0-9]+/)[0]"))
+    missed = Counter(o.image for o in cells_run.objects() if o.side == "gt" and o.fate == "missed" and o.size >= least)
+    found = [*dict.fromkeys(quiet.run(NAMES))]
+    assert found and set(found) == set(missed) and [missed[n] for n in found] == sorted(missed.values(), reverse=True)

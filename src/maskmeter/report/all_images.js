@@ -1,15 +1,21 @@
-// All images: found by name, class and fate, sorted, a page at a time.
+// All images: found by name, class, fate and size, sorted, a page at a time.
 (() => {
 const source = document.getElementById("all-images");
 if (!source) return;
 const all = JSON.parse(source.textContent), gallery = document.querySelector(".gallery"), panel = document.getElementById("panel-all");
 const cards = panel.querySelector(".cards"), where = panel.querySelector(".where"), reverse = panel.querySelector(".reverse");
-const [name, ofClass, fate, metric] = ["by-name", "by-class", "by-fate", "by-metric"].map(c => panel.querySelector("." + c));
+const [name, ofClass, fate, size, metric] = ["by-name", "by-class", "by-fate", "by-size", "by-metric"].map(c => panel.querySelector("." + c));
 const SIZE = 24, headline = Object.keys(all.metrics)[0];
 // Columns that are mostly empty come by the image's place.
 const whole = (column, nothing) => Array.isArray(column) ? column : all.names.map((_, i) => column[i] ?? nothing);
 all.classes?.forEach(entry => { entry[1] = whole(entry[1], null); });
 all.sizes = all.sizes?.map(column => whole(column, 0));
+all.fate_sizes?.forEach(([, columns]) => { for (const f in columns) columns[f] = whole(columns[f], 0); });
+// How many objects of an image are of the fate and the size that are asked for.
+const such = at => {
+  const columns = size?.value ? all.fate_sizes[size.value][1] : all.fates;
+  return (fate.value ? [fate.value] : Object.keys(columns)).reduce((sum, f) => sum + columns[f][at], 0);
+};
 const held = new Map();
 gallery.querySelectorAll(".panel:not(#panel-all) .card:has(.open)").forEach((card, i) => held.set(all.embedded[i], card));
 let page = 0;
@@ -53,13 +59,13 @@ const card = at => {
 };
 
 const values = () => ({
-  class: () => all.classes[ofClass.value][1], size: () => all.sizes[ofClass.value], fate: () => all.fates[fate.value], name: () => all.names,
+  class: () => all.classes[ofClass.value][1], size: () => all.sizes[ofClass.value], fate: () => all.names.map((_, i) => such(i)), name: () => all.names,
 }[metric.value] ?? (() => all.metrics[metric.value]))();
 const chosen = () => {
   const wanted = name.value.trim().toLowerCase(), by = values();
   const found = all.names.map((_, i) => i).filter(i =>
     (!wanted || all.names[i].toLowerCase().includes(wanted)) &&
-    (!ofClass?.value || all.classes[ofClass.value][1][i] !== null) && (!fate?.value || all.fates[fate.value][i] > 0));
+    (!ofClass?.value || all.classes[ofClass.value][1][i] !== null) && (!(fate?.value || size?.value) || such(i) > 0));
   const most = ["size", "fate"].includes(metric.value) || all.lower.includes(metric.value), sign = most !== (reverse.ariaPressed === "true") ? -1 : 1;
   const order = (a, b) => typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b;
   return found.sort((i, j) => (by[i] === null) - (by[j] === null) || sign * order(by[i], by[j]) || i - j);
@@ -85,9 +91,10 @@ ofClass?.addEventListener("change", () => {
   if (ofClass.value) metric.value = "class";
   again();
 });
-fate?.addEventListener("change", () => {
-  allow("fate", fate.value);
-  if (fate.value) metric.value = "fate";
+for (const list of [fate, size]) list?.addEventListener("change", () => {
+  const asked = fate.value || size?.value;
+  allow("fate", asked);
+  if (asked) metric.value = "fate";
   again();
 });
 metric.addEventListener("change", again);

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +20,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError, printable
+from ..fates import recall_by_size
 from ..metrics import Values
 from ..statistics.confusion import Confusion
 from . import words
 from .cards import Pictures, card
 from .classes import worst
-from .findings import Beside, Findings
-from .object_errors import fates_by_image
+from .findings import AT, Beside, Findings
+from .object_errors import fates_of_images
 
 PARTS = ("photo", "gt", "pred", "errors", "other", "other_errors")
 SHOWN_FATES = ("missed", "hallucinated", "split", "merged")
@@ -51,7 +53,7 @@ def data(found: Findings, embedded: list[str], beside: Beside | None) -> dict[st
             sizes = _sizes(found)
             made["sizes"] = [_sparse(sizes[at], 0) for at in shown]
     if found.objects:
-        made["fates"] = _fates(found)
+        made |= _fates(found)
     made["embedded"] = [per_image.names.index(n) for n in embedded]
     if beside is not None:
         made |= {"folder": beside.folder.name, "pictures": draw(found, beside, set(embedded))}
@@ -130,8 +132,23 @@ def _sizes(found: Findings) -> list[list[int]]:
     return np.concatenate(stacks).T.tolist()
 
 
-def _fates(found: Findings) -> dict[str, list[int]]:
-    """For each fate how many objects of an image have it."""
-    counted: list[Counter[tuple[str, str]]] = list(fates_by_image(found.evaluation))
+def _fates(found: Findings) -> dict[str, Any]:
+    """How many objects of an image have each fate, and of each size where that fits: the quarters of the report."""
     side = {"hallucinated": "pred", "merged": "pred"}  # as on the cards
-    return {fate: [n[side.get(fate, "gt"), fate] for n in counted] for fate in SHOWN_FATES}
+    shown = {(side.get(fate, "gt"), fate) for fate in SHOWN_FATES}
+    ranges = [(low, high) for low, high, _, objects in recall_by_size(found.overlap, AT) if objects]
+    above = [low for low, _ in ranges[1:]]
+    counted: list[Counter[tuple[str, int]]] = [
+        Counter((f.fate, bisect_right(above, f.pixels)) for f in image if (f.side, f.fate) in shown)
+        for image in fates_of_images(found.evaluation)
+    ]
+    by_size = [{fate: [n[fate, at] for n in counted] for fate in SHOWN_FATES} for at in range(max(1, len(ranges)))]
+    made: dict[str, Any] = {
+        "fates": {fate: [sum(k) for k in zip(*(of[fate] for of in by_size), strict=True)] for fate in SHOWN_FATES}
+    }
+    if len(ranges) > 1 and sum(len(n) for n in counted) <= CELLS:
+        made["fate_sizes"] = [
+            [words.size_range(*ends), {fate: _sparse(column, 0) for fate, column in of.items()}]
+            for ends, of in zip(ranges, by_size, strict=True)
+        ]
+    return made

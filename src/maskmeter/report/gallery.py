@@ -53,6 +53,7 @@ def render(found: Findings) -> str | None:
         views=_views(found, compared),
         data=all_images.data(found, [card.name for card in cards if card.pictures], found.beside),
         sortable=_sortable(found),
+        unit=found.unit,
         stops=shown_stops(found) if scores else [],
         used=found.used_stop if scores else 0,
         foreground=words.colour(found.kinds[1].color) if found.binary else "",

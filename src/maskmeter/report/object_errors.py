@@ -128,13 +128,18 @@ def _fates(e: Evaluation, o: Overlap) -> list[Fate]:
     return fates(o, AT, rules_of(e.facts))
 
 
+def fates_of_images(e: Evaluation) -> Iterator[list[Fate]]:
+    """What became of the objects of both sides, image by image in the order of names."""
+    for names, stack in e.stacks(Overlap.name):
+        images: list[list[Fate]] = [[] for _ in names]
+        for f in _fates(e, stack):
+            images[f.image].append(f)
+        yield from images
+
+
 def fates_by_image(e: Evaluation) -> Iterator[Counter[tuple[str, str]]]:
     """How many objects of each side ("gt", "pred") have each fate, image by image in the order of names."""
-    for names, stack in e.stacks(Overlap.name):
-        counted: list[Counter[tuple[str, str]]] = [Counter() for _ in names]
-        for f in _fates(e, stack):
-            counted[f.image][f.side, f.fate] += 1
-        yield from counted
+    return (Counter((f.side, f.fate) for f in image) for image in fates_of_images(e))
 
 
 def fates_of_all(e: Evaluation) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:

@@ -101,9 +101,7 @@ def _sizes(found: Findings) -> list[Size]:
     made: list[Size] = []
     for low, high, hit, objects in recall_by_size(found.overlap, AT):
         if objects:
-            first, last = words.count(math.ceil(low)), words.count(math.ceil(high) - 1) if math.isfinite(high) else ""
-            label = f"≥ {first}" if not last else f"≤ {last}" if low == 0 else f"{first}–{last}"
-            made.append(Size(label, hit, objects))
+            made.append(Size(words.size_range(low, high), hit, objects))
     return made
 
 

@@ -77,3 +77,13 @@ def whole(text: str) -> str:
 def colour(rgb: tuple[int, int, int]) -> str:
     """A colour for a style sheet: #1a2b3c."""
     return "#{:02x}{:02x}{:02x}".format(*rgb)
+
+
+def size_range(low: float, high: float) -> str:
+    """The sizes from `low` to below `high`.
+
+    >>> size_range(0, 12), size_range(12, 40), size_range(40, math.inf)
+    ('≤ 11', '12–39', '≥ 40')
+    """
+    first, last = count(math.ceil(low)), count(math.ceil(high) - 1) if math.isfinite(high) else ""
+    return f"≥ {first}" if not last else f"≤ {last}" if low == 0 else f"{first}–{last}"
