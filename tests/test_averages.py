@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import maskmeter as mm
-from maskmeter.averages import by_size, subgroups, worst
+from maskmeter.averages import by_size, on_few, subgroups, worst
 from maskmeter.cli import main
 from maskmeter.uncertainty import weights_of
 
@@ -112,3 +112,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["averages", run, "--worst", "10", "--format", "md"]) == 0
     assert "| metric | class | worst |" in capsys.readouterr().out
     assert main(["averages", run, "--worst", "0"]) == 2 and main(["averages", run, "--by", "{x}-*"]) == 2
+
+
+def test_few_images_are_named() -> None:
+    few, many = (subgroups(evaluated(list(range(n))), lambda _, n=n: f"{n}", ["iou"]) for n in (5, 20))
+    whole = evaluated([0])
+    assert on_few(whole, [(g.name, g.rows) for g in few + many]).startswith("intervals of 5 rest on fewer than 20")
+    assert on_few(whole, [(g.name, g.rows) for g in few + few]).startswith("intervals of all 2 rest on")
+    assert on_few(whole, [(g.name, g.rows) for g in many]) == ""

@@ -105,5 +105,10 @@ def test_a_comparison_of_real_models_reads_well(
         assert "By object_f1(iou=0.5) 9 images improved" in out and "28 images worsened" in out
     else:
         assert answer.startswith("B and A are not told apart in ap: 0.6770 against 0.7145")
-        assert answer.endswith("of the means over the 57 images with a value of the 100 images that both hold.")
+        assert (
+            "of the means over the 57 images with a value of the 100 images that both hold. Pooled it is 0.3469"
+            in answer
+        )
+        assert answer.endswith("that counts what is found on the 43 images without a value too, the mean does not.")
+        assert "the two tests differ in ap (p = " in out and "go by the sign-flip test, which like the interval" in out
         assert "undefined in both: ap[Tumor (category 0)]" in out

@@ -64,10 +64,12 @@ def test_every_class_is_asked_and_undefined_ones_fail_with_the_reason(
     a, _ = runs
     found = {o.class_: o for o in require(a, "iou[*]>0.5")}
     assert [c for c, o in found.items() if o.passed] == ["0", "1", "2"]
-    assert found["7"].said == "undefined: neither side has this class in all 30 images"
+    assert found["7"].said == (
+        "undefined: neither side has this class in any of the 30 images; iou[present] asks only the classes that it has"
+    )
     assert found["8"].said == "0, short by 0.5"
     (lost,) = require(a, "volume_difference[8]<=1")
-    assert lost.said == "undefined: the ground truth lacks this class in all 30 images"
+    assert lost.said == "undefined: the ground truth lacks this class in all of the 30 images"
     (none,) = require(evaluated(0.2, intervals="none"), "low(mean_iou)>=0")
     assert not none.passed and none.said.endswith("has no interval: the run was made with --intervals none")
     lines = table(list(found.values()))
@@ -182,3 +184,21 @@ def test_a_class_that_the_ground_truth_lacks_may_be_left_out(runs: tuple[mm.Eval
     kept = {o.class_: o for o in require(objects, "pq[*]>0.5")}
     assert not kept["3"].passed and kept["3"].said.startswith("undefined: the ground truth does not have this class")
     assert [o.class_ for o in require(objects, "pq[present]>0.5") if o.asked] == ["1", "2"]
+
+
+def test_few_images_are_said_to_be_too_few_as_in_a_comparison() -> None:
+    def shifted(by: int, images: int) -> mm.Evaluation:
+        meter = mm.Evaluation(["accuracy"])
+        for i in range(images):
+            meter.update(np.zeros(40, int), (np.arange(40) < i + by).astype(int), image=str(i))
+        return meter
+
+    few, enough = (compare(shifted(0, n), shifted(9, n)) for n in (5, 6))
+    for value in ("accuracy", "accuracy@images"):
+        (outcome,), (lost,) = no_worse(few, value), no_worse(enough, value)
+        assert not outcome.passed and outcome.said.startswith("undecided, too few: 5 images or groups with a value")
+        assert not lost.passed and lost.said.startswith("significant loss")
+        assert no_worse(compare(shifted(9, 5), shifted(9, 5)), value)[0].passed
+    assert {d.verdict for d in few.lines} == {"few"} and {d.verdict for d in enough.lines} == {"worse"}
+    assert str(few).startswith("No test can say whether B is better than A with fewer than 6 images")
+    assert few.remarks == ["5 images: no test can tell luck from difference below 6, so nothing is called better"]

@@ -85,6 +85,9 @@ def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     assert "model and ann" in said and "bob and cyd" in said
     assert "mean_iou: the model agrees with the raters more than they do with one another" in said
+    assert (
+        "The interval rests on fewer than 20 images or groups and is too narrow; the sign-flip test says p = " in said
+    )
     found = json.loads((out / "raters.json").read_text())
     assert found["yardsticks"][0]["verdict"] == "more" and (out / "consensus/results.json").exists()
     page = (out / "raters.html").read_text("utf-8")

@@ -14,7 +14,7 @@ images rests on few of them; where it rests on fewer than 20 it says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,16 +22,17 @@ from numpy.typing import NDArray
 
 from .boundary_parts import boundary_parts
 from .comparison import gains, restricted
-from .errors import UsageError
+from .errors import UsageError, printable
 from .evaluation import Evaluation
 from .grouping import By, groups_of
 from .metrics import Metric, Values, object_recall, parse
 from .rows import Row
 from .statistics.confusion import Confusion
 from .statistics.overlap import Overlap
-from .uncertainty import Drawn, weights_of
+from .uncertainty import FEW, Drawn, weights_of
 
 THIRDS = ("small", "medium", "large")
+NAMED = 6  # groups that are named one by one
 SIZE, BOUNDARY = "size", "boundary"  # what `by` may be besides
 
 
@@ -90,6 +91,18 @@ def subgroups(
         images = [n for n in evaluation.images if of[n] == group]
         out.append(Subgroup(group, images, restricted(evaluation, images, made).rows()))
     return out
+
+
+def on_few(evaluation: Evaluation, groups: Iterable[tuple[str, Sequence[Row]]]) -> str:
+    """One sentence that names the groups whose intervals rest on few images, or groups of them; "" where none does."""
+    every = [(printable(name), any("few" in r.doubts for r in rows)) for name, rows in groups]
+    named = [name for name, few in every if few]
+    if not named:
+        return ""
+    units = "groups" if evaluation.resampling.grouped else "images"
+    listed = "; ".join(named[:NAMED]) + (f" and {len(named) - NAMED} more" if len(named) > NAMED else "")
+    of = f"all {len(every)}" if 1 < len(named) == len(every) else listed
+    return f"intervals of {of} rest on fewer than {FEW} {units} and are too narrow: take them as rough"
 
 
 def worst(

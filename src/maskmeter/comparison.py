@@ -14,7 +14,8 @@ Holm's family is every metric and class that is compared; a mean over classes of
 class, and one test.
 
 "Better" follows the metric: a lower distance, a difference nearer to zero. An interval that leaves out zero
-says that the difference is unlikely to be the luck of these images, not that it matters.
+says that the difference is unlikely to be the luck of these images, not that it matters. Below six images, or groups,
+with a value no test can say so, and nor does the interval: then nothing is called better or worse.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from .labels import LabelSet
 from .metrics import Metric, Values, parse
 from .records import Record, Records
 from .rows import Over
-from .significance import holm, numbers, paired
+from .significance import LEAST, SIGNIFICANT, holm, numbers, paired
 from .uncertainty import FEW
 
 
@@ -44,6 +45,7 @@ class Difference(NamedTuple):
     wilcoxon, permutation   p of the tests, corrected by Holm; NaN for pooled values and where there is no test
     effect       mean over standard deviation of the differences of images, or of groups
     better, equal, worse   images on which b is so
+    units        images, or groups of them, that the difference rests on
     """
 
     metric: str
@@ -60,6 +62,7 @@ class Difference(NamedTuple):
     better: int
     equal: int
     worse: int
+    units: int
 
     @property
     def title(self) -> str:
@@ -72,12 +75,17 @@ class Difference(NamedTuple):
         return self.low > 0 or self.high < 0
 
     @property
-    def verdict(self) -> Literal["better", "worse", "different", "open", ""]:
-        """What its interval says of b; "" where there is none, "different" where no end of the metric is better."""
+    def verdict(self) -> Literal["better", "worse", "different", "open", "few", ""]:
+        """What its interval says of b; "" where there is none, "different" where no end of the metric is better.
+
+        "few": it leaves out zero, and rests on fewer units than any test needs.
+        """
         if math.isnan(self.low) or math.isnan(self.difference):
             return ""
         if not self.clear:
             return "open"
+        if self.units < LEAST:
+            return "few"
         better = parse(self.metric).better
         if better == "none":
             return "different"
@@ -124,7 +132,7 @@ class Comparison:
         return len({_question(d) for d in self.lines if not math.isnan(d.permutation)})
 
     def __str__(self) -> str:
-        """Whether b is better than a, in one sentence."""
+        """Whether b is better than a: a sentence on the means over images, and one on the pooled values."""
         units = f"{self.images} images that both hold"
         if self.groups is not None:
             units += f", in {self.groups} groups by {printable(self.by)}"
@@ -138,11 +146,36 @@ class Comparison:
             "worse": "B is worse than A",
             "different": "B differs from A",
             "open": "B and A are not told apart",
+            "few": f"No test can say whether B is better than A with fewer than {LEAST} {self.what}",
             "": "Without an interval nobody can say whether B is better than A",
         }[d.verdict]
         apart = f"{d.b:.4f} against {d.a:.4f}, a difference of {d.difference:+.4f}"
         interval = f" (95 % {d.low:+.4f} to {d.high:+.4f})" if d.verdict else ""
-        return f"{said} in {printable(d.title)}: {apart}{interval} of the means over the {units}."
+        return f"{said} in {printable(d.title)}: {apart}{interval} of the means over the {units}.{self._pooled(d)}"
+
+    def _pooled(self, answer: Difference) -> str:
+        """The pooled values beside the answer, and which images are in these alone."""
+        of = (answer.metric, answer.class_, "pooled")
+        d = next((d for d in self.lines if (d.metric, d.class_, d.over) == of), None)
+        if d is None or math.isnan(d.difference):
+            return ""
+        apart = f"{d.b:.4f} against {d.a:.4f}, a difference of {d.difference:+.4f}"
+        interval = f" (95 % {d.low:+.4f} to {d.high:+.4f})" if d.verdict else ""
+        alone = self.images - answer.better - answer.equal - answer.worse
+        left = (
+            f"; that counts what is found on the {alone} images without a value too, the mean does not" if alone else ""
+        )
+        return f" Pooled it is {apart}{interval}{left}."
+
+    @property
+    def what(self) -> str:
+        """What is drawn and tested."""
+        return "images" if self.groups is None else "groups"
+
+    @property
+    def conflicts(self) -> str:
+        """Where the two tests disagree, which of them goes with the verdict and why; "" where they agree."""
+        return conflict([d for d in self.lines if d.over == "images"], self.what)
 
     @property
     def answer(self) -> Difference | None:
@@ -189,6 +222,25 @@ def compare(a: Evaluation, b: Evaluation, metrics: Sequence[str | Metric[Any, An
     )  # fmt: skip
 
 
+def conflict(lines: Iterable[Difference], what: str = "images") -> str:
+    """One sentence on the lines of which one test alone says that the two differ; "" where there is none."""
+    found = {
+        _question(d): d for d in lines
+        if not math.isnan(d.permutation) and (d.wilcoxon < SIGNIFICANT) != (d.permutation < SIGNIFICANT)
+    }  # fmt: skip
+    if not found:
+        return ""
+    named = [
+        f"{printable(d.title)} (p = {d.permutation:.2g} by sign flips, {d.wilcoxon:.2g} by Wilcoxon)"
+        for d in list(found.values())[:3]
+    ]
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return (
+        f"the two tests differ in {', '.join(named)}{more}: go by the sign-flip test, which like the interval is about "
+        f"the mean; Wilcoxon's ranks the {what}' differences, so many small ones can outweigh a few large ones"
+    )
+
+
 def _question(d: Difference) -> str:
     """What a line asks, whatever its class is called: lines of a metric that are alike in all numbers are one test."""
     return repr(d._replace(class_=None))
@@ -220,7 +272,9 @@ def _remarks(a: Evaluation, b: Evaluation, units: int, what: str, names: tuple[s
     for name, e in zip(names, (a, b), strict=True):
         if e.facts.searched:
             yield f"the threshold of {name} was chosen as the best on these very images, which is too good for others"
-    if units < FEW:
+    if units < LEAST:
+        yield f"{units} {what}: no test can tell luck from difference below {LEAST}, so nothing is called better"
+    elif units < FEW:
         yield f"{units} {what}: below {FEW} intervals are too narrow, so look at the p values as well"
 
 
@@ -334,16 +388,17 @@ def _lines(a: Evaluation, b: Evaluation, metrics: Sequence[Metric[Any, Any]]) ->
         x, y = images_a[m][:, [i for _, i, _ in columns[m]]], images_b[m][:, [j for _, _, j in columns[m]]]
         tested = paired(y - x, units, a.resampling.seed)
         for at, (title, i, j) in enumerate(columns[m]):
-            ends = ((math.nan, math.nan),) * 2
+            ends, on = ((math.nan, math.nan),) * 2, (a.units.count,) * 2
             if m in draws_a and m in draws_b:
                 apart = draws_b[m].column(j) - draws_a[m].column(i)
                 ends = tuple((float(e.low[0]), float(e.high[0])) for e in apart.intervals)
+                on = tuple(int(x.units[0]) for x in apart)
             wins = _wins(m, x[:, at], y[:, at])
             signs, ranks, effect = (float(p[at]) for p in (tested.permutation, tested.wilcoxon, tested.effect))
-            for over, (u, v), (low, high) in zip(("pooled", "images"), (pooled, means), ends, strict=True):
+            for over, (u, v), (low, high), n in zip(("pooled", "images"), (pooled, means), ends, on, strict=True):
                 wilcoxon, flips = (ranks, signs) if over == "images" else (math.nan, math.nan)
                 yield Difference(
-                    str(m), title, over, u[i], v[j], v[j] - u[i], low, high, wilcoxon, flips, effect, *wins
+                    str(m), title, over, u[i], v[j], v[j] - u[i], low, high, wilcoxon, flips, effect, *wins, n
                 )
 
 

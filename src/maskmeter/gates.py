@@ -8,9 +8,11 @@
     hausdorff@images<=3       any of >=, >, <=, <
 
 Against a baseline, `no_worse` asks that a metric shows no significant loss: a loss is one whose paired 95 % interval
-of the difference lies wholly on the worse side of zero. Values are written as above: mean_iou, iou[car]@images, iou[*].
-Of many classes some intervals lie there by luck (1 of 40 each); so of several classes over images, `iou[*]@images`,
-a loss has besides to stand the sign-flip test at 5 %, corrected by Holm for all that is compared.
+of the difference lies wholly on the worse side of zero, as in a comparison. Where it rests on fewer than six images, or
+groups, no test can tell loss from luck, and the condition fails for that: it takes more images. Values are written as
+above: mean_iou, iou[car]@images, iou[*]. Of many classes some intervals lie there by luck (1 of 40 each); so of several
+classes over images, `iou[*]@images`, a loss has besides to stand the sign-flip test at 5 %, corrected by Holm for all
+that is compared.
 
 A value that is undefined fails, and says why: nothing passes because nothing was measured. So under `[*]` a class that
 the ground truth lacks fails where its value is undefined, as AP is without objects; `[present]` says that classes may
@@ -31,6 +33,7 @@ from .errors import UsageError, printable
 from .evaluation import Evaluation
 from .metrics import parse
 from .rows import Over, Row
+from .significance import LEAST, SIGNIFICANT
 from .statistics.by_class import ClassScores
 from .statistics.confusion import Confusion
 from .statistics.detections import Detections
@@ -38,7 +41,6 @@ from .statistics.encounters import Encounters
 from .statistics.overlap import Overlap
 
 COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
-SIGNIFICANT = 0.05
 PRESENT = "present"
 NAMED = 5  # classes that are named one by one
 EVERY = ("*", PRESENT)  # what stands for several classes, where no class is called so
@@ -95,7 +97,9 @@ def _held(
     value = row.value if end is None else row.low if end == "low" else row.high
     class_ = row.class_ if every else None
     if math.isnan(value):
-        why = _undefined(evaluation, row) if math.isnan(row.value) else _no_interval(evaluation, row)
+        why = (
+            _undefined(evaluation, row, class_ is not None) if math.isnan(row.value) else _no_interval(evaluation, row)
+        )
         return Outcome(condition, False, why, class_)
     passed = COMPARE[how](value, limit)
     gap = f"{'short' if how[0] == '>' else 'over'} by {abs(value - limit):.4g}"
@@ -167,6 +171,9 @@ def _kept(d: Difference, condition: str, several: bool) -> Outcome:
     if math.isnan(d.low):
         return Outcome(condition, False, "there is no interval of the difference", class_)
     said = f"{d.a:.4f} to {d.b:.4f} ({d.low:+.4f} to {d.high:+.4f})"
+    if d.verdict == "few" and d._replace(units=LEAST).verdict == "worse":
+        why = f"undecided, too few: {d.units} images or groups with a value, a test takes {LEAST}"
+        return Outcome(condition, False, f"{why}: {said}", class_)
     lost, tested = d.verdict == "worse", several and not math.isnan(d.permutation)
     if lost and tested:
         lost, said = d.permutation < SIGNIFICANT, f"{said}, p = {d.permutation:.2g}"
@@ -239,9 +246,10 @@ def _rows(evaluation: Evaluation, metric: str, class_: str | None, over: str) ->
     raise UsageError(f"{made} has no class {class_!r}; there are {', '.join(known)}")
 
 
-def _undefined(evaluation: Evaluation, row: Row) -> str:
-    """Why a value is undefined."""
+def _undefined(evaluation: Evaluation, row: Row, every: bool) -> str:
+    """Why a value is undefined; `every` where that was asked of all classes."""
     images = len(evaluation.records)
+    other = f"; {row.metric}[{PRESENT}] asks only the classes that it has" if every else ""
     if row.class_ is not None and parse(row.metric).statistic == Confusion.name:
         at = evaluation.titles().index(row.class_)
         sides = [bool(side[at]) for side in (evaluation.pooled.gt, evaluation.pooled.pred)]
@@ -249,9 +257,10 @@ def _undefined(evaluation: Evaluation, row: Row) -> str:
             where = (
                 "neither side has" if not any(sides) else f"the {'prediction' if sides[0] else 'ground truth'} lacks"
             )
-            return f"undefined: {where} this class in all {images} images"
+            among = "any" if not any(sides) else "all"
+            return f"undefined: {where} this class in {among} of the {images} images{'' if sides[0] else other}"
     if row.class_ is not None and row.class_ not in present(evaluation, row.metric):
-        return f"undefined: the ground truth does not have this class in all {images} images"
+        return f"undefined: the ground truth does not have this class in any of the {images} images{other}"
     return f"undefined: {row.undefined} of {images} images have nothing to compute it from"
 
 

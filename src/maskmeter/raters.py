@@ -63,6 +63,7 @@ class Yardstick(NamedTuple):
 
     difference   model - raters, with its interval
     permutation  p of the sign-flip test; NaN below six images or groups
+    doubts       why the interval is not to be trusted, as of a row
     images       those where every rater has a value with the model and with every other
     """
 
@@ -76,6 +77,7 @@ class Yardstick(NamedTuple):
     permutation: float
     images: int
     better: str
+    doubts: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -252,6 +254,7 @@ def _yardsticks(m: Metric[Any, Any], model: Sequence[Evaluation], pairs: Sequenc
                 p,
                 int(there.sum()),
                 m.better,
+                ends.doubts[0],
             )
         )  # fmt: skip
     return out

@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FLIPS = 10_000
+SIGNIFICANT = 0.05
 LEAST = 6  # units, below which no two-sided test reaches 5 %
 EXACT = 50  # units up to which the distribution of Wilcoxon's sum is computed, where there are no ties
 CHUNK = 1000  # choices of signs that are added up at a time

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..averages import BOUNDARY, SIZE, Tail, by_size, subgroups, worst
+from ..averages import BOUNDARY, SIZE, Tail, by_size, on_few, subgroups, worst
 from ..boundary_parts import KNOWN
 from ..comparison import headline
 from ..errors import UsageError, printable
@@ -19,7 +19,7 @@ from ..rows import Row, as_markdown
 from ..statistics.overlap import Overlap
 from .tables import number, text_table
 
-Table = tuple[str, list[str], list[list[str]]]
+Table = tuple[str, list[str], list[list[str]], str]
 
 
 @click.command()
@@ -69,21 +69,25 @@ def command(run: Path, groups: tuple[str, ...], shares: tuple[float, ...], metri
         whole = Evaluation(made, facts=evaluation.facts, records=evaluation.records, intervals=evaluation.resampling)
         lines = [line for g in each for line in _lines(g.name, len(g.images), g.rows)]
         lines += _lines("all", len(evaluation.images), whole.rows())
-        tables.append((f"by {by}", _header(by), lines))
+        tables.append((f"by {by}", _header(by), lines, on_few(evaluation, [(g.name, g.rows) for g in each])))
     if sizes:
+        few = on_few(evaluation, [(said, [r]) for said, r in sizes])
         lines = [[said, f"{r.n:,}", number(r.value), _interval(r.low, r.high)] for said, r in sizes]
-        tables.append(("objects by size", ["size", "objects", "found (IoU 0.5)", "95 % interval"], lines))
+        tables.append(("objects by size", ["size", "objects", "found (IoU 0.5)", "95 % interval"], lines, few))
     for share, each in tails:
+        few = "the worst images are few: take these intervals as rough" if any(t.doubts for t in each) else ""
         header = ["metric", "class", "worst", "95 % interval", "all", "the worst"]
-        tables.append((f"the worst {share:g} % of {len(evaluation.images)} images", header, list(map(_tail, each))))
-    for title, header, lines in tables:
+        tables.append(
+            (f"the worst {share:g} % of {len(evaluation.images)} images", header, list(map(_tail, each)), few)
+        )
+    for title, header, lines, few in tables:
         shown = [[printable(cell) for cell in line] for line in lines]
         if form == "md":
             click.echo(f"**{printable(title)}**\n\n{as_markdown(header, shown)}")
         else:
             click.echo(f"{printable(title)}\n\n{text_table(header, shown, (0, 1), 48)}\n")
-    if form == "table" and any(t.doubts for _, each in tails for t in each):
-        click.echo("! the worst images are few: take these intervals as rough")
+        if few:
+            click.echo(f"{'' if form == 'md' else '! '}{few}\n")
 
 
 def _asked(by: str, made: list[Metric[Any, Any]], given: bool) -> list[Metric[Any, Any]] | None:

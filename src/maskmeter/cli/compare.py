@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..comparison import Comparison, Difference, Moved, compare
+from ..comparison import Comparison, Difference, Moved, compare, conflict
 from ..errors import UsageError, printable
 from ..ranking import Ranking
 from ..rows import as_markdown
@@ -19,7 +19,7 @@ HEADER = [
     "metric", "class", "over", "A", "B", "B - A", "95 % interval", "B is", "p permutation", "p Wilcoxon", "effect",
     "better/equal/worse",
 ]  # fmt: skip
-SAID = {"better": "better", "worse": "worse", "different": "different"}
+SAID = {"better": "better", "worse": "worse", "different": "different", "few": "too few"}
 MOST = 40  # of the columns' width
 
 
@@ -57,7 +57,8 @@ def command(runs: tuple[Path, ...], metrics: tuple[str, ...], everything: bool, 
     shown = [d for d in found.lines if everything or metrics or d.class_ is None or d.metric == first]
     known = [d for d in shown if not (math.isnan(d.a) and math.isnan(d.b))]
     table = [_cells(d) for d in known]
-    notes = [_tests(found), *_unsaid(found, shown, known)]
+    differ = conflict((d for d in shown if d.over == "images"), found.what)
+    notes = [_tests(found), *([differ] if differ else []), *_unsaid(found, shown, known)]
     if form == "md":
         notes += found.remarks
         click.echo(f"**{found}**\n\n{as_markdown(HEADER, table)}\n{'. '.join(notes)}.\n\n{_moved(found, ', ')}")
@@ -135,6 +136,11 @@ def _told_apart(r: Ranking) -> str:
             f"mean ranks over {r.complete} {units} differ from {r.critical:.2f} on (Nemenyi, 5 %); "
             f"not told apart: {alike or 'none'}"
         )
+    if r.critical == r.critical and r.alike:
+        lines.append(
+            "ranks leave out by how much a run is better, and all pairs are tested at once: a blunt instrument; "
+            "compare two of these runs alone, which looks at the sizes of the differences and may tell them apart"
+        )
     if r.p == r.p:
         lines.append(f"Friedman test of any difference: p = {r.p:.2g}")
     return "\n".join(lines)
@@ -160,6 +166,7 @@ def _facts(found: Comparison) -> dict[str, Any]:
         "only_a": found.only_a,
         "only_b": found.only_b,
         "headline": found.headline,
+        "conflicts": found.conflicts,
         "tests": found.tests,
         "remarks": found.remarks,
         "improved": [m._asdict() for m in found.improved],

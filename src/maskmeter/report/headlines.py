@@ -184,7 +184,7 @@ def _of_scores(found: Findings) -> Iterator[Headline]:
     yield _headline(found, "Average precision", average_precision, "pooled", f"over all thresholds; chance is {chance}")
     yield _headline(found, "Calibration error", ece, "pooled", "how far scores are from frequencies (ECE)")
     yield _headline(found, "IoU", iou, "pooled", from_score)
-    yield _headline(found, "Dice", dice, "images", f"the average image, {from_score}")
+    yield _headline(found, "Dice", dice, "pooled", from_score)
     yield _headline(
         found, "Precision", precision, "pooled", f"of what was predicted, the part that is right, {from_score}"
     )
@@ -203,7 +203,7 @@ def _of_class_scores(found: Findings) -> Iterator[Headline]:
 
 def _of_mask(found: Findings) -> Iterator[Headline]:
     yield _headline(found, "IoU", iou, "pooled", "all pixels of all images counted together")
-    yield _headline(found, "Dice", dice, "images", "the average image")
+    yield _headline(found, "Dice", dice, "pooled", "all pixels of all images counted together")
     yield _headline(found, "Precision", precision, "pooled", "of what was predicted, the part that is right")
     yield _headline(found, "Recall", recall, "pooled", "of what is there, the part that was found")
     yield _headline(found, "Pixel accuracy", accuracy, "pooled", _easy(found))
@@ -215,7 +215,7 @@ def _of_classes(found: Findings) -> Iterator[Headline]:
     yield _headline(found, "Mean IoU, pooled", mean_iou, "pooled", pooled)
     images = "each image on its own, then the mean of the images"
     yield _headline(found, "Mean IoU, over images", mean_iou, "images", images)
-    yield _headline(found, "Mean Dice", mean_dice, "images", "the average image")
+    yield _headline(found, "Mean Dice", mean_dice, "pooled", "all pixels counted together, then the mean over classes")
     yield _headline(found, "Pixel accuracy", accuracy, "pooled", _easy(found))
 
 
@@ -229,14 +229,17 @@ def _easy(found: Findings) -> str:
 
 
 def _headline(found: Findings, label: str, metric: Metric[Any, Any], over: Over, note: str) -> Headline:
-    """The figure under the average that its literature reports, and the other average in the small print."""
+    """The figure under an average, and the other average in the small print: all lead with the pooled value.
+
+    The one besides it is mean IoU over images, which has a place of its own.
+    """
     row, whole = found.row(metric, over), metric.name in SUMMED
     notes = [note]
     if metric is not mean_iou:
         other = found.row(metric, "images" if over == "pooled" else "pooled")
         if not math.isnan(other.value):
-            how = "per image" if whole else "pooled" if over == "images" else "as mean over images"
-            notes.append(f"{words.value(other.value, whole)} {how}")
+            said = words.value(other.value, whole)
+            notes.append(f"{said} per image" if whole else f"this is pooled, {said} the mean over images")
     if over == "images" and row.undefined:
         notes.append(f"undefined in {words.many(row.undefined, 'image')}, which are left out")
     return Headline(label, metric.name, row.value, row.low, row.high, tuple(notes), whole)

@@ -31,6 +31,7 @@ from ..metrics import (
     sq,
 )
 from ..objects import rules_of
+from ..significance import LEAST
 from ..statistics.encounters import KINDS, Encounters
 from . import words
 from .confusion import confusable, mistakes
@@ -300,6 +301,15 @@ def _better(found: Findings, metric: Metric[Any, Any]) -> Iterator[str]:
         "both sides this run is better, on "
         f"{words.count(line.better)} the other{equal}."
     )
+    pooled = next((x for x in c.lines if x.over == "pooled" and x.class_ is None), None)
+    if pooled is not None and not math.isnan(pooled.difference):
+        alone = c.images - line.better - line.equal - line.worse
+        yield (
+            f"Pooled, {metric} is {words.figure(pooled.a)} here and {words.figure(pooled.b)} there"
+            + (f"; that counts {words.many(alone, 'image')} without a value too, the mean does not." if alone else ".")
+        )
+    if c.conflicts:
+        yield f"{c.conflicts[0].upper()}{c.conflicts[1:]}."
     names = ("this run", named_runs(found)[1].label)
     for remark in remarks(found.evaluation, found.other.evaluation, c.images, c.groups, names):
         yield f"{remark[0].upper()}{remark[1:]}."
@@ -315,6 +325,11 @@ def _verdict(line: Difference, other: str) -> str:
     if math.isnan(line.low):
         return f"The two differ by {apart}; without an interval nobody can say whether that is luck."
     interval = f"95 % interval of the difference {words.figure(line.low)} to {words.figure(line.high)}"
+    if line.verdict == "few":
+        return (
+            f"Nobody can say: the two differ by {apart} ({interval}), but on fewer than {LEAST} images or groups no "
+            "test can tell that from luck."
+        )
     if not line.clear:
         return f"Nobody can say: the two differ by {apart}, which may be the luck of these images ({interval})."
     better = "No" if line.verdict == "better" else "Yes"

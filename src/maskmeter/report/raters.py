@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from ..raters import CONSENSUS, MODEL, Agreement, Raters, Yardstick
 from ..results import write_whole
+from ..significance import LEAST
+from ..uncertainty import FEW
 from . import words
 from .page import Section, fill, page
 
@@ -58,7 +60,10 @@ def said(y: Yardstick) -> str:
         "": "model and raters, and raters with one another",
     }[y.verdict]
     interval = f"; 95 % interval of the difference {words.figure(y.low)} to {words.figure(y.high)}" if y.verdict else ""
-    return f"{title}: {verdict} ({both}{interval})."
+    few = f" The interval rests on fewer than {FEW} images or groups and is too narrow" if "few" in y.doubts else ""
+    test = "" if math.isnan(y.permutation) else f"; the sign-flip test says p = {y.permutation:.2g}"
+    test = test or f"; below {LEAST} there is no test"
+    return f"{title}: {verdict} ({both}{interval}).{few and f'{few}{test}.'}"
 
 
 def _picture(agreements: Sequence[Agreement], y: Yardstick) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..averages import BOUNDARY, SIZE, Subgroup, subgroups
+from ..averages import BOUNDARY, SIZE, Subgroup, on_few, subgroups
 from ..boundary_parts import SHARE
 from ..comparison import headline
 from ..grouping import By
@@ -36,6 +36,7 @@ class Table(NamedTuple):
     metric: str
     lines: list[Line]
     said: str
+    few: str
     bars: bool
     intervals: bool
     shares: bool
@@ -69,7 +70,17 @@ def _table(found: Findings, title: str, by: By) -> Table:
     intervals = any(math.isfinite(r.low) for line in lines for r in (line.pooled, line.mean))
     name = lines[0].pooled.metric if lines else str(metric)
     said = _of_parts(name, lines) if by == BOUNDARY else _of_groups(name, lines)
-    return Table(title, name, lines, said, metric.bounds == (0.0, 1.0), intervals, by == BOUNDARY)
+    few = on_few(e, [(words.name(x.name), (x.pooled, x.mean)) for x in lines])
+    return Table(
+        title,
+        name,
+        lines,
+        said,
+        few and f"{few[0].upper()}{few[1:]}.",
+        metric.bounds == (0.0, 1.0),
+        intervals,
+        by == BOUNDARY,
+    )
 
 
 def _line(group: Subgroup) -> Line:
