@@ -239,7 +239,7 @@ def _headline(found: Findings, label: str, metric: Metric[Any, Any], over: Over,
         other = found.row(metric, "images" if over == "pooled" else "pooled")
         if not math.isnan(other.value):
             said = words.value(other.value, whole)
-            notes.append(f"{said} per image" if whole else f"this is pooled, {said} the mean over images")
+            notes.append(f"{said} per image" if whole else f"pooled; {said} as mean over images")
     if over == "images" and row.undefined:
         notes.append(f"undefined in {words.many(row.undefined, 'image')}, which are left out")
     return Headline(label, metric.name, row.value, row.low, row.high, tuple(notes), whole)
