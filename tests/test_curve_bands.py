@@ -3,10 +3,11 @@
 import json
 
 import numpy as np
+import pytest
 
 import maskmeter as mm
-from maskmeter import curve_bands, iou, precision
-from maskmeter.metrics import ObjectCurve
+from maskmeter import Evaluation, curve_bands, iou, precision
+from maskmeter.metrics import ObjectCurve, object_f1, object_recall
 from maskmeter.run import evaluate
 from maskmeter.statistics.object_scores import ObjectScores
 from maskmeter.uncertainty import weights_of
@@ -126,3 +127,17 @@ def test_a_curve_of_sums_has_the_band_of_its_resamples() -> None:
     theirs = np.quantile((weights @ part) / (weights @ whole), [0.025, 0.975], axis=0)
     band = curve_bands.ratios(meter, np.arange(4.0), part, whole)
     assert band is not None and np.allclose([band.low, band.high], theirs)
+
+
+def test_rates_of_objects_have_the_intervals_of_their_numbers() -> None:
+    rng = np.random.default_rng(4)
+    metrics = [object_f1.at(iou=0.5), object_recall.at(iou=0.9)]
+    e = Evaluation(metrics=metrics, task="instance", intervals="percentile(resamples=500)")
+    tiles = np.kron(np.arange(1, 10).reshape(3, 3), np.ones((4, 4), np.int64))
+    for i in range(6):
+        e.update(tiles, np.where(rng.random(tiles.shape) < 0.1 * i, 0, tiles), image=str(i))
+    found = curve_bands.rates(e, metrics)
+    assert found is not None and found.low[0] < found.high[0]
+    numbers = {r.metric: r for r in e.rows() if r.over == "pooled" and r.class_ is None}
+    for m, low, high in zip(metrics, found.low, found.high, strict=True):
+        assert (low, high) == pytest.approx((numbers[str(m)].low, numbers[str(m)].high), abs=1e-12)

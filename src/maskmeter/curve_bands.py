@@ -12,6 +12,7 @@ froc       sensitivity at each threshold; its place on the x axis is that of the
 of_means   the mean over images of any value that each image has at each place
 reliability  share of positives in bins of scores; the place of a bin is its mean score in the whole data set
 by_class   these three of classes against the rest, and of all their decisions together
+rates      numbers of objects, each place a metric of its own: precision, recall and F1 at IoU thresholds
 detections precision at recalls of scored detections, the mean over the classes that a resample has objects of
 
 Any curve of which a statistic can be resampled has one: `band` takes what reads it. So has one whose values are
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .columns import columns
 from .evaluation import Evaluation
 from .kernels import weighted_sums
 from .metrics import Metric, Values
@@ -37,6 +39,7 @@ from .statistics.by_class import ClassScores, CoarseClassScores
 from .statistics.confusion import Confusion
 from .statistics.detections import Detections
 from .statistics.object_scores import ObjectScores
+from .statistics.overlap import Overlap
 from .statistics.scores import CoarseScores, Scores
 from .statistics.shape import Need
 from .uncertainty import LEVEL, weights_of
@@ -156,6 +159,12 @@ def of_means(e: Evaluation, x: Values, values: Values) -> CurveBand | None:
 def _thresholds(e: Evaluation, rule: Need) -> Values:
     counted: ObjectScores = e.statistic(ObjectScores.name)
     return counted.by_rule[rule].thresholds
+
+
+def rates(e: Evaluation, metrics: Sequence[Metric[Any, Any]]) -> CurveBand | None:
+    """Of metrics of objects, the mean over classes where there are some; the place of each is its number."""
+    places = np.arange(len(metrics), dtype=np.float64)
+    return band(e, Overlap.name, places, lambda o: np.stack([columns(m, o)[..., -1] for m in metrics], axis=-1))
 
 
 def detections(e: Evaluation, ious: Sequence[float]) -> list[CurveBand] | None:

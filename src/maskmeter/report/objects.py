@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..columns import columns
+from ..curve_bands import rates
 from ..fates import recall_by_size
 from ..metrics import Metric, Values, object_f1, object_precision, object_recall
 from . import words
+from .curves import INTERVAL
 from .figure import Figure, Run
 from .findings import AT, Findings
 from .page import fill
-from .plot import Axis, Bar, Layer, Line, Plot, Point
+from .plot import Axis, Band, Bar, Layer, Line, Plot, Point
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 DRAWN: tuple[tuple[Metric[Any, Any], str, str], ...] = (
@@ -68,16 +70,27 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
     layers: list[Layer] = []
     table: dict[str, Any] = {"iou": THRESHOLDS.tolist()}
     for run in runs:
-        rates = {m: _rates(run.found, m) for m, _, _ in DRAWN}
-        for m, label, style in DRAWN if len(runs) == 1 else DRAWN[2:]:
+        values = {m: _rates(run.found, m) for m, _, _ in DRAWN}
+        drawn = DRAWN if len(runs) == 1 else DRAWN[2:]
+        asked = [m.at(iou=round(t, 2)) for m, _, _ in drawn for t in THRESHOLDS.tolist()]
+        if (found := rates(run.found.evaluation, asked)) is not None:
+            low, high = (x.reshape(len(drawn), -1) for x in (found.low, found.high))
+            for i, (_, _, style) in enumerate(drawn):
+                shown = style if len(runs) == 1 else run.style
+                layers.append(Band(THRESHOLDS, low[i], high[i], shown, "" if i else run.called(INTERVAL)))
+            ends = {
+                f"{m.name}_{end}": x[i] for i, (m, *_) in enumerate(drawn) for end, x in (("low", low), ("high", high))
+            }
+            table |= run.columns(**{name: x.tolist() for name, x in ends.items()})
+        for m, label, style in drawn:
             style = style if len(runs) == 1 else run.style
-            layers.append(Line(THRESHOLDS, rates[m], style, run.called(label)))
+            layers.append(Line(THRESHOLDS, values[m], style, run.called(label)))
             layers += [
                 Point(x, y, style, f"{label} at IoU {x:.2f}: {words.figure(y)}")
-                for x, y in zip(THRESHOLDS.tolist(), rates[m].tolist(), strict=True)
+                for x, y in zip(THRESHOLDS.tolist(), values[m].tolist(), strict=True)
                 if not math.isnan(y)
             ]
-        table |= run.columns(**{m.name: v.tolist() for m, v in rates.items()})
+        table |= run.columns(**{m.name: v.tolist() for m, v in values.items()})
     title = "Objects found, by IoU" if len(runs) == 1 else "Object F1, by IoU"
     made = [Figure("objects", Plot(title, IOU, Axis("share of objects"), layers), table)]
     for run in runs:
