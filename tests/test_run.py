@@ -141,6 +141,7 @@ import os, signal
 from maskmeter import execution
 from maskmeter.cli import entry
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a script starts in the background
 count, done = execution.count_batch, []
 
 def counted(*given):
